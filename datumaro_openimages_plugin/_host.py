@@ -1,0 +1,113 @@
+"""The names that differ between the generations of Datumaro; nothing else asks which one it is.
+
+Datumaro 1.x calls its base classes ``DatasetBase`` and ``Exporter``; the 0.3 line, which CVAT
+runs, calls them ``Extractor`` and ``Converter``. Features are tested, never version numbers.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import attr
+from datumaro.components import annotation as _annotation
+from datumaro.components.annotation import AnnotationType, Bbox, Label, LabelCategories, Mask
+from datumaro.components.media import Image, MediaElement
+
+try:
+    from datumaro.components.dataset_base import DatasetBase, DatasetItem
+    from datumaro.components.exporter import (
+        ExportContext,
+        Exporter,
+        FailingExportErrorPolicy,
+        NullExportContext,
+    )
+    from datumaro.components.importer import (
+        FailingImportErrorPolicy,
+        ImportContext,
+        Importer,
+        NullImportContext,
+    )
+except ImportError:  # the 0.3 line
+    from datumaro.components.converter import Converter as Exporter
+    from datumaro.components.converter import (
+        ExportContext,
+        FailingExportErrorPolicy,
+        NullExportContext,
+    )
+    from datumaro.components.extractor import (
+        DatasetItem,
+        FailingImportErrorPolicy,
+        ImportContext,
+        Importer,
+        NullImportContext,
+    )
+    from datumaro.components.extractor import Extractor as DatasetBase
+
+try:
+    from datumaro.components.dataset_item_storage import ItemStatus
+except ImportError:  # the 0.3 line
+    from datumaro.components.dataset import ItemStatus
+
+__all__ = [
+    "CAN_STREAM",
+    "AnnotationType",
+    "Bbox",
+    "DatasetBase",
+    "DatasetItem",
+    "ExportContext",
+    "Exporter",
+    "FailingExportErrorPolicy",
+    "FailingImportErrorPolicy",
+    "Image",
+    "ImportContext",
+    "Importer",
+    "ItemStatus",
+    "Label",
+    "LabelCategories",
+    "Mask",
+    "MediaElement",
+    "NullExportContext",
+    "NullImportContext",
+    "annotation_type",
+    "annotations_list",
+    "image_from_bytes",
+    "image_from_file",
+    "round_points",
+]
+
+CAN_STREAM: bool = hasattr(Importer, "can_stream")
+"""Whether this Datumaro has ``StreamDataset``."""
+
+_HAS_FACTORIES = hasattr(Image, "from_file")
+
+#: The container that a ``DatasetItem`` keeps its annotations in.
+annotations_list: type[list[Any]] = getattr(_annotation, "Annotations", list)
+
+#: What ``Shape`` does to coordinates: (n, k) array in pixels -> n lists of k floats.
+round_points: Any = attr.fields(Bbox).points.converter
+
+
+def annotation_type(name: str) -> AnnotationType | None:
+    """The annotation type of this name, or None where this Datumaro does not have it."""
+    return AnnotationType.__members__.get(name)
+
+
+def image_from_file(path: str, size: tuple[int, int] | None) -> Image:
+    """An image in a file; ``size`` is (height, width) in pixels, None where it is not known."""
+    if _HAS_FACTORIES:
+        return Image.from_file(path=path, size=size)
+    return Image(path=path, size=size)
+
+
+def image_from_bytes(reader: Any, path: str, size: tuple[int, int] | None) -> Image:
+    """An image whose encoded bytes ``reader`` (a callable, any arguments) gives when asked.
+
+    ``path`` only lends its extension: the bytes are inside an archive.
+    """
+    ext = os.path.splitext(path)[1]
+    if _HAS_FACTORIES:
+        return Image.from_bytes(data=reader, ext=ext, size=size)
+    from datumaro.components.media import ByteImage
+
+    return ByteImage(data=reader, ext=ext, size=size)

@@ -1,0 +1,273 @@
+"""What an annotation, an image or an item was read from, carried along unseen.
+
+Datumaro's objects have no place for a source, clicks, exact coordinates or a licence. The
+subclasses here carry an `Origin` in a field of their own that equality, ``repr`` and ``as_dict``
+leave out: they compare as their base classes do, in both orders, and keep their origin through
+``wrap``, copying, pickling, caching, filtering and merging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import attr
+
+from datumaro_openimages_plugin._host import Bbox, DatasetItem, Label, Mask
+
+__all__ = [
+    "ImageOrigin",
+    "Origin",
+    "OriginBbox",
+    "OriginItem",
+    "OriginLabel",
+    "OriginMask",
+    "RowSource",
+]
+
+
+class RowSource(Protocol):
+    """What an origin points into: rows by number, each a mapping of column to text."""
+
+    dataset: Any
+
+    def fields(self, row: int) -> dict[str, str]:
+        """The row's text by column name, in the file's order."""
+
+    def raw(self, row: int) -> bytes | None:
+        """The row's bytes as they stand in its file, None where they are not at hand."""
+
+    def line_end(self, row: int) -> str:
+        """How lines end in the row's file."""
+
+    def fractions(self, row: int) -> tuple[float, ...]:
+        """The row's coordinates as fractions of the image, empty where it has none."""
+
+
+class _DetachedRow:
+    """One row on its own: what an origin becomes in a pickle."""
+
+    __slots__ = ("dataset", "_end", "_fields", "_fractions", "_raw")
+
+    def __init__(self, source: RowSource, row: int) -> None:
+        self.dataset = source.dataset
+        self._fields = source.fields(row)
+        self._raw = source.raw(row)
+        self._end = source.line_end(row)
+        self._fractions = source.fractions(row)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.dataset, self._fields, self._raw, self._end, self._fractions
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.dataset, self._fields, self._raw, self._end, self._fractions = state
+
+    def fields(self, row: int) -> dict[str, str]:
+        return self._fields
+
+    def raw(self, row: int) -> bytes | None:
+        return self._raw
+
+    def line_end(self, row: int) -> str:
+        return self._end
+
+    def fractions(self, row: int) -> tuple[float, ...]:
+        return self._fractions
+
+
+class Origin:
+    """A row of a table that was read; immutable, shared by copies, pickled as its own row only.
+
+    Args:
+        source: The rows.
+        row: The row's number in them.
+    """
+
+    __slots__ = ("row", "source")
+
+    def __init__(self, source: RowSource, row: int) -> None:
+        self.source = source
+        self.row = row
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The row's text by column name."""
+        return self.source.fields(self.row)
+
+    @property
+    def raw(self) -> bytes | None:
+        """The row's bytes as they stand in its file."""
+        return self.source.raw(self.row)
+
+    @property
+    def fractions(self) -> tuple[float, ...]:
+        """The row's coordinates as fractions of the image."""
+        return self.source.fractions(self.row)
+
+    @property
+    def dataset(self) -> Any:
+        """What all rows of one import share: the `classes.ClassList`, or None."""
+        return self.source.dataset
+
+    def __copy__(self) -> Origin:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Origin:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        row = self.source
+        if not isinstance(row, _DetachedRow):
+            row = _DetachedRow(row, self.row)
+        return Origin, (row, 0)
+
+    def __repr__(self) -> str:
+        return f"Origin({self.fields})"
+
+
+class ImageOrigin(Origin):
+    """An image list's row, with the image's known size.
+
+    Args:
+        source: The rows; None where no image list has the image.
+        row: The row's number in them.
+        size: (height, width) in pixels, None where nothing told it.
+        key: The image's id and subset at import.
+        dataset: What all rows of one import share.
+    """
+
+    __slots__ = ("_dataset", "key", "size")
+
+    def __init__(
+        self,
+        source: RowSource | None,
+        row: int,
+        size: tuple[int, int] | None,
+        key: tuple[str, str],
+        dataset: Any,
+    ) -> None:
+        self.source = source  # type: ignore[assignment]
+        self.row = row
+        self.size = size
+        self.key = key
+        self._dataset = dataset
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The row's text by column name; empty where no image list has the image."""
+        return {} if self.source is None else self.source.fields(self.row)
+
+    @property
+    def raw(self) -> bytes | None:
+        """The row's bytes as they stand in its file."""
+        return None if self.source is None else self.source.raw(self.row)
+
+    @property
+    def dataset(self) -> Any:
+        """What all rows of one import share."""
+        return self._dataset
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        row = self.source
+        if row is not None and not isinstance(row, _DetachedRow):
+            row = _DetachedRow(row, self.row)
+        return ImageOrigin, (row, 0, self.size, self.key, self._dataset)
+
+
+def _values(cls: type) -> Callable[[Any], tuple[Any, ...]]:
+    names = [a.name for a in attr.fields(cls) if a.eq and a.name != "origin"]
+
+    def values(value: Any) -> tuple[Any, ...]:
+        return tuple(getattr(value, name) for name in names)
+
+    return values
+
+
+_label_values = _values(Label)
+_bbox_values = _values(Bbox)
+_item_values = _values(DatasetItem)
+
+
+def _without_origin(annotation: Any) -> dict[str, Any]:
+    return {
+        a.name: getattr(annotation, a.name)
+        for a in attr.fields(type(annotation))
+        if a.name != "origin"
+    }
+
+
+@attr.attrs(slots=True, init=False, eq=False, order=False)
+class OriginLabel(Label):
+    """An image label that knows its row; equal to a `Label` of the same values."""
+
+    origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
+
+    def __init__(self, *args: Any, origin: Origin | None = None, **kwargs: Any) -> None:
+        Label.__init__(self, *args, **kwargs)
+        self.origin = origin
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, Label):
+            return NotImplemented
+        return _label_values(self) == _label_values(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields of a `Label`."""
+        return _without_origin(self)
+
+
+@attr.attrs(slots=True, init=False, eq=False, order=False)
+class OriginBbox(Bbox):
+    """A box that knows its row; equal to a `Bbox` of the same values."""
+
+    origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
+
+    def __init__(self, *args: Any, origin: Origin | None = None, **kwargs: Any) -> None:
+        Bbox.__init__(self, *args, **kwargs)
+        self.origin = origin
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, Bbox):
+            return NotImplemented
+        return _bbox_values(self) == _bbox_values(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields of a `Bbox`."""
+        return _without_origin(self)
+
+
+@attr.attrs(slots=True, init=False, eq=False, order=False)
+class OriginMask(Mask):
+    """A mask that knows its row; compares as a `Mask` does."""
+
+    origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
+
+    def __init__(self, *args: Any, origin: Origin | None = None, **kwargs: Any) -> None:
+        Mask.__init__(self, *args, **kwargs)
+        self.origin = origin
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields of a `Mask`."""
+        return _without_origin(self)
+
+
+@attr.attrs(slots=True, init=False, eq=False, order=False)
+class OriginItem(DatasetItem):
+    """An item that knows its image's row and size; equal to a `DatasetItem` of the same values."""
+
+    origin: ImageOrigin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
+
+    def __init__(self, *args: Any, origin: ImageOrigin | None = None, **kwargs: Any) -> None:
+        DatasetItem.__init__(self, *args, **kwargs)
+        self.origin = origin
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, DatasetItem):
+            return NotImplemented
+        return _item_values(self) == _item_values(other)
+
+    __hash__ = None  # type: ignore[assignment]
