@@ -70,6 +70,8 @@ __all__ = [
     "NullExportContext",
     "NullImportContext",
     "annotation_type",
+    "encoded_bytes",
+    "is_plain_file",
     "annotations_list",
     "image_from_bytes",
     "image_from_file",
@@ -111,3 +113,29 @@ def image_from_bytes(reader: Any, path: str, size: tuple[int, int] | None) -> Im
     from datumaro.components.media import ByteImage
 
     return ByteImage(data=reader, ext=ext, size=size)
+
+
+def is_plain_file(media: Any) -> bool:
+    """Whether an image is a file that nobody has put other pixels in place of."""
+    path = getattr(media, "path", "")
+    if not path or not os.path.isfile(path):
+        return False
+    if _HAS_FACTORIES:
+        from datumaro.components.media import ImageFromFile
+
+        return type(media) is ImageFromFile
+    data = media._data
+    return type(media) is Image and getattr(data, "path", None) == path
+
+
+def encoded_bytes(media: Any) -> bytes | None:
+    """The encoded bytes of an image that is made of them, None for other images."""
+    if _HAS_FACTORIES:
+        from datumaro.components.media import ImageFromBytes
+
+        data = media.bytes if type(media) is ImageFromBytes else None
+    else:
+        from datumaro.components.media import ByteImage
+
+        data = media.get_bytes() if type(media) is ByteImage else None
+    return data if isinstance(data, bytes) else None

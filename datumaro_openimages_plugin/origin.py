@@ -9,27 +9,44 @@ leave out: they compare as their base classes do, in both orders, and keep their
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import attr
 
 from datumaro_openimages_plugin._host import Bbox, DatasetItem, Label, Mask
+from datumaro_openimages_plugin.classes import ClassList
 
 __all__ = [
     "ImageOrigin",
+    "ImportedFrom",
     "Origin",
     "OriginBbox",
     "OriginItem",
     "OriginLabel",
     "OriginMask",
     "RowSource",
+    "other_fields",
 ]
+
+
+@dataclass(frozen=True)
+class ImportedFrom:
+    """What all rows of one import share.
+
+    Args:
+        classes: The classes.
+        root: The dataset's folder or zip.
+    """
+
+    classes: ClassList
+    root: str
 
 
 class RowSource(Protocol):
     """What an origin points into: rows by number, each a mapping of column to text."""
 
-    dataset: Any
+    dataset: ImportedFrom
 
     def fields(self, row: int) -> dict[str, str]:
         """The row's text by column name, in the file's order."""
@@ -105,8 +122,8 @@ class Origin:
         return self.source.fractions(self.row)
 
     @property
-    def dataset(self) -> Any:
-        """What all rows of one import share: the `classes.ClassList`, or None."""
+    def dataset(self) -> ImportedFrom:
+        """What all rows of one import share."""
         return self.source.dataset
 
     def __copy__(self) -> Origin:
@@ -144,7 +161,7 @@ class ImageOrigin(Origin):
         row: int,
         size: tuple[int, int] | None,
         key: tuple[str, str],
-        dataset: Any,
+        dataset: ImportedFrom,
     ) -> None:
         self.source = source  # type: ignore[assignment]
         self.row = row
@@ -163,7 +180,7 @@ class ImageOrigin(Origin):
         return None if self.source is None else self.source.raw(self.row)
 
     @property
-    def dataset(self) -> Any:
+    def dataset(self) -> ImportedFrom:
         """What all rows of one import share."""
         return self._dataset
 
@@ -172,6 +189,21 @@ class ImageOrigin(Origin):
         if row is not None and not isinstance(row, _DetachedRow):
             row = _DetachedRow(row, self.row)
         return ImageOrigin, (row, 0, self.size, self.key, self._dataset)
+
+
+def other_fields(cls: type, given: set[str]) -> list[tuple[Callable[[Any, Any], None], Any]]:
+    """How to set the fields of a class that are not ``given``: (setter, default) pairs.
+
+    For code that makes objects without their constructor, whatever fields this Datumaro has.
+    """
+    others = []
+    for field in attr.fields(cls):
+        if field.name in given:
+            continue
+        if isinstance(field.default, attr.Factory) or field.default is attr.NOTHING:  # type: ignore[arg-type]
+            raise TypeError(f"{cls.__name__}.{field.name} has no plain default")
+        others.append((getattr(cls, field.name).__set__, field.default))
+    return others
 
 
 def _values(cls: type) -> Callable[[Any], tuple[Any, ...]]:

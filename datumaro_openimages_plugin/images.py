@@ -1,0 +1,353 @@
+"""Images: ids, subsets, sizes and files; the one place that knows an image's size.
+
+Sizes are (height, width) of the stored pixels in pixels; EXIF orientation never turns them. They
+come from what the caller gives, else from ``images.meta``, else from the picture's header; a
+picture is never decoded for its size.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import logging
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+
+import imagesize
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datumaro_openimages_plugin.archive import Source
+from datumaro_openimages_plugin.errors import FormatError, UnsafePathError
+from datumaro_openimages_plugin.files import FoundFile
+from datumaro_openimages_plugin.origin import ImportedFrom
+from datumaro_openimages_plugin.rows import TableRows
+from datumaro_openimages_plugin.tables import Column, CsvTable, OnError
+
+__all__ = [
+    "IMAGE_COLUMNS",
+    "Images",
+    "header_size",
+    "image_meta_from_text",
+    "image_meta_line",
+    "unsafe_id",
+]
+
+log = logging.getLogger(__name__)
+
+#: Columns of the published image lists, in their order.
+IMAGE_COLUMNS = (
+    "ImageID",
+    "Subset",
+    "OriginalURL",
+    "OriginalLandingURL",
+    "License",
+    "AuthorProfileURL",
+    "Author",
+    "Title",
+    "OriginalSize",
+    "OriginalMD5",
+    "Thumbnail300KURL",
+    "Rotation",
+)
+_PLAIN_ID = r"^[0-9A-Za-z_-]+$"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_EXIF_OFF = (
+    {"exif_rotation": False}
+    if "exif_rotation" in inspect.signature(imagesize.get).parameters
+    else {}
+)
+
+
+def unsafe_id(name: str) -> str | None:
+    """Why an image id or subset name cannot be part of a file name; None where it can."""
+    path = name.replace("\\", "/")
+    if not name or path.startswith("/") or _DRIVE.match(path):
+        return "is empty, absolute or begins with a drive"
+    if _CONTROL.search(name):
+        return "has a control character, NUL, line end or lone surrogate"
+    if any(part.strip(" .") == "" for part in path.split("/")):
+        return "has a part that is empty or made of dots"
+    return None
+
+
+class Images:
+    """All images of a dataset in the order of its lists, then as the annotations name them.
+
+    Args:
+        dataset: What all rows of one import share.
+    """
+
+    def __init__(self, dataset: ImportedFrom) -> None:
+        self.rows = TableRows(dataset)
+        self.subset_names: list[str] = []
+        self._ids: list[pa.Array] = []
+        self._subsets: list[np.ndarray] = []
+        self._by_subset: dict[int, tuple[pa.Array, np.ndarray]] = {}
+        self._meta: tuple[np.ndarray, np.ndarray] | None = None
+        self._row_of: np.ndarray = np.empty(0, np.int64)
+
+    # Reading the lists
+
+    def read_list(self, source: Source, file: FoundFile, on_error: OnError) -> None:
+        """Reads an image list; repeated images are reported.
+
+        Raises:
+            FormatError: The list is damaged.
+            UnsafePathError: A subset's name cannot be a folder name.
+        """
+        table = CsvTable(source, file.name)
+        columns = [Column("ImageID"), Column("Subset", "code", required=False)]
+        rows = table.read(columns, on_error)
+        ids = _one_array(rows.text["ImageID"])
+        keep = np.ones(rows.count, bool) if rows.valid is None else rows.valid
+        keep &= self._check_ids(ids, table, on_error)
+        names = [file.subset or "default"]
+        codes = np.zeros(rows.count, np.int32)
+        if "Subset" in rows.code:
+            codes, named = rows.code["Subset"]
+            names = [name or names[0] for name in named]
+        for name in names:
+            self._check_subset(name, file.name)
+        to_code = np.array([self._subset_code(name) for name in names] or [0], np.int32)
+        start = self.rows.count
+        self.rows.add(table, rows.count)
+        row_of = np.arange(start, start + rows.count)
+        if not keep.all():
+            ids, codes, row_of = ids.filter(pa.array(keep)), codes[keep], row_of[keep]
+        self._add(ids, to_code[codes], row_of)
+        self._report_repeats(table, on_error)
+
+    def _check_ids(self, ids: pa.Array, table: CsvTable, on_error: OnError) -> np.ndarray:
+        plain = pc.match_substring_regex(ids, _PLAIN_ID).to_numpy(zero_copy_only=False).copy()
+        for row in np.flatnonzero(~plain).tolist():
+            reason = unsafe_id(ids[row].as_py())
+            if reason is None:
+                plain[row] = True
+            else:
+                where = {"file": table.name, "row": row + 1, "column": "ImageID"}
+                on_error(FormatError(f"the image id {reason}", value=ids[row].as_py(), **where))
+        return plain
+
+    @staticmethod
+    def _check_subset(name: str, file: str) -> None:
+        reason = unsafe_id(name)
+        if reason is None and ("/" in name or "\\" in name):
+            reason = "has a path separator"
+        if reason is not None:
+            raise UnsafePathError(
+                f"the subset name {reason}; rename the subset",
+                file=file,
+                column="Subset",
+                value=name,
+            )
+
+    def _report_repeats(self, table: CsvTable, on_error: OnError) -> None:
+        for code in range(len(self.subset_names)):
+            ids, positions = self._index(code)
+            if len(pc.unique(ids)) == len(ids):
+                continue
+            first = pc.index_in(ids, value_set=ids).to_numpy(zero_copy_only=False)
+            again = np.flatnonzero(first != np.arange(len(ids)))
+            for at in again.tolist():
+                on_error(
+                    FormatError(
+                        "the image is listed twice in one subset; remove one of the rows",
+                        file=table.name,
+                        column="ImageID",
+                        image_id=ids[at].as_py(),
+                    )
+                )
+            self._drop(positions[again])
+
+    def _drop(self, positions: np.ndarray) -> None:
+        keep = np.ones(len(self), bool)
+        keep[positions] = False
+        ids, subsets = self.ids.filter(pa.array(keep)), self.subset_codes[keep]
+        row_of = self._row_of[keep]
+        self._ids, self._subsets, self._row_of = [], [], np.empty(0, np.int64)
+        self._add(ids, subsets, row_of)
+
+    def _subset_code(self, name: str) -> int:
+        if name not in self.subset_names:
+            self.subset_names.append(name)
+        return self.subset_names.index(name)
+
+    def _add(self, ids: pa.Array, subsets: np.ndarray, row_of: np.ndarray) -> None:
+        self._ids.append(ids)
+        self._subsets.append(subsets)
+        self._row_of = np.concatenate([self._row_of, row_of])
+        self._by_subset.clear()
+
+    # Columns
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    @property
+    def ids(self) -> pa.Array:
+        """(n,) Arrow strings."""
+        if len(self._ids) != 1:
+            self._ids = [pa.concat_arrays([*self._ids, pa.array([], pa.string())])]
+        return self._ids[0]
+
+    @property
+    def subset_codes(self) -> np.ndarray:
+        """(n,) int32 positions in `subset_names`."""
+        if len(self._subsets) != 1:
+            self._subsets = [np.concatenate([*self._subsets, np.empty(0, np.int32)])]
+            self._subsets = [self._subsets[0].astype(np.int32, copy=False)]
+        return self._subsets[0]
+
+    def list_rows(self, numbers: np.ndarray) -> list[int]:
+        """The images' rows in `rows`, -1 where only annotations name an image."""
+        return self._row_of[numbers].tolist()  # type: ignore[no-any-return]
+
+    # Looking images up
+
+    def find(self, ids: pa.ChunkedArray, subset: str, file: str, on_error: OnError) -> np.ndarray:
+        """(n,) int32 image numbers of ids named by a file of ``subset``; -1 for refused ids.
+
+        The file's own subset comes first, then the others; an image that no list has is added to
+        the file's subset, as the built-in reader does.
+        """
+        self._check_subset(subset, file)
+        order = list(range(len(self.subset_names)))
+        if subset in self.subset_names:
+            order.sort(key=lambda code: self.subset_names[code] != subset)
+        found = np.full(len(ids), -1, np.int32)
+        missing = np.arange(len(ids))
+        for code in order:
+            if not len(missing):
+                return found
+            left = ids if len(missing) == len(ids) else ids.take(pa.array(missing))
+            found[missing] = self._look_up(left, code)
+            missing = np.flatnonzero(found < 0)
+        if len(missing):
+            self._add_unlisted(ids, missing, found, subset, file, on_error)
+        return found
+
+    def _look_up(self, ids: pa.ChunkedArray, code: int) -> np.ndarray:
+        values, positions = self._index(code)
+        at = pc.fill_null(pc.index_in(ids, value_set=values), -1).to_numpy()
+        if len(positions) == 0:
+            return np.full(len(at), -1, np.int32)
+        return np.where(at < 0, -1, positions[at]).astype(np.int32, copy=False)
+
+    def _index(self, code: int) -> tuple[pa.Array, np.ndarray]:
+        """The ids of one subset and their image numbers."""
+        if code not in self._by_subset:
+            positions = np.flatnonzero(self.subset_codes == code).astype(np.int32)
+            whole = len(positions) == len(self)
+            ids = self.ids if whole else self.ids.take(pa.array(positions))
+            self._by_subset[code] = ids, positions
+        return self._by_subset[code]
+
+    def _add_unlisted(
+        self,
+        ids: pa.ChunkedArray,
+        missing: np.ndarray,
+        found: np.ndarray,
+        subset: str,
+        file: str,
+        on_error: OnError,
+    ) -> None:
+        left = ids.take(pa.array(missing))
+        new = pc.unique(left)
+        if isinstance(new, pa.ChunkedArray):
+            new = _one_array(new)
+        refused = [unsafe_id(value) for value in new.to_pylist()]
+        for at, reason in enumerate(refused):
+            if reason is not None:
+                row = int(missing[pc.index(left, new[at]).as_py()]) + 1
+                where = {"file": file, "row": row, "column": "ImageID"}
+                on_error(FormatError(f"the image id {reason}", value=new[at].as_py(), **where))
+        keep = np.array([reason is None for reason in refused], bool)
+        numbers = np.full(len(new), -1, np.int32)
+        numbers[keep] = np.arange(len(self), len(self) + int(keep.sum()))
+        at = pc.index_in(left, value_set=new).to_numpy()
+        found[missing] = numbers[at]
+        added = new.filter(pa.array(keep))
+        code = self._subset_code(subset)
+        self._add(added, np.full(len(added), code, np.int32), np.full(len(added), -1))
+
+    # Sizes
+
+    def set_sizes(self, meta: Mapping[str, tuple[int, int]]) -> None:
+        """Gives the sizes that are known beforehand: id -> (height, width)."""
+        if not meta:
+            return
+        known = pa.array([str(name) for name in meta], pa.string())
+        sizes = np.array(list(meta.values()), np.int64).reshape(-1, 2)
+        heights, widths = sizes[:, 0], sizes[:, 1]
+        at = pc.fill_null(pc.index_in(self.ids, value_set=known), -1).to_numpy()
+        heights = np.append(heights, 0).astype(np.int32)
+        widths = np.append(widths, 0).astype(np.int32)
+        self._meta = heights[at], widths[at]
+
+    def known_sizes(self, numbers: np.ndarray) -> tuple[list[int], list[int]]:
+        """Heights and widths of some images, 0 where nothing told them yet."""
+        if self._meta is None:
+            nothing = [0] * len(numbers)
+            return nothing, nothing
+        return self._meta[0][numbers].tolist(), self._meta[1][numbers].tolist()
+
+
+def _one_array(values: pa.ChunkedArray) -> pa.Array:
+    if values.num_chunks == 1:
+        return values.chunk(0)
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], pa.string())
+
+
+def header_size(source: Source, name: str) -> tuple[int, int] | None:
+    """(height, width) of the stored pixels from a picture's header, None where it tells none."""
+    path = source.path(name)
+    if path is not None:
+        width, height = imagesize.get(path, **_EXIF_OFF)
+    else:
+        width, height = imagesize.get(io.BytesIO(source.read(name)), **_EXIF_OFF)
+    return (int(height), int(width)) if width > 0 and height > 0 else None
+
+
+def image_meta_from_text(data: bytes, file: str) -> dict[str, tuple[int, int]]:
+    """Reads ``images.meta``: lines of name, height, width; quoting and comments as in a shell.
+
+    Raises:
+        FormatError: A line has fewer fields, or a size that is no positive number.
+    """
+    sizes: dict[str, tuple[int, int]] = {}
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FormatError("the file is not UTF-8 text; save it as UTF-8", file=file) from None
+    for number, line in enumerate(_lines(text), 1):
+        try:
+            if "'" in line or '"' in line or "\\" in line or "#" in line:
+                fields = shlex.split(line, comments=True)
+            else:
+                fields = [text for text in line.replace("\t", " ").split(" ") if text]
+            if not fields:
+                continue
+            # Surplus fields are left for later versions of the format.
+            height, width = int(fields[1]), int(fields[2])
+            if height <= 0 or width <= 0:
+                raise ValueError
+        except (ValueError, IndexError):
+            raise FormatError(
+                "expected: name, height and width in pixels", file=file, row=number, value=line
+            ) from None
+        sizes[fields[0]] = height, width
+    return sizes
+
+
+def _lines(text: str) -> Iterator[str]:
+    # Only line feeds end a line; other separators may stand in a name.
+    return (line.rstrip("\r") for line in text.split("\n"))
+
+
+def image_meta_line(name: str, size: tuple[int, int]) -> str:
+    """A line of ``images.meta``, as `image_meta_from_text` reads it."""
+    return f"{shlex.quote(name)} {size[0]} {size[1]}"

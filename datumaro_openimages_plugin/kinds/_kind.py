@@ -1,0 +1,187 @@
+"""What a kind of annotation is: its files, its columns, and the way from rows to objects and back.
+
+A kind's module has ``COLUMNS`` (what objects are made of), ``FIELDS`` (the published header),
+``from_rows`` and ``to_row``. The rows of all its files are one `KindTable`, sorted by image once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from datumaro_openimages_plugin.images import Images
+from datumaro_openimages_plugin.rows import TableRows
+from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows
+
+__all__ = ["Batch", "KindTable", "Labels"]
+
+
+class Labels:
+    """Label indices by LabelName; names that no class list has are appended.
+
+    Args:
+        names: The class list's names, in its order.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+        self.listed = len(self.names)
+        self._index = {name: i for i, name in enumerate(self.names)}
+
+    def __call__(self, name: str) -> int:
+        """The label's index.
+
+        Raises:
+            ValueError: The name is empty.
+        """
+        index = self._index.get(name)
+        if index is None:
+            stripped = name.strip()
+            if not stripped:
+                raise ValueError("names no label")
+            index = self._index.get(stripped)
+        if index is None:
+            index = self._index[name] = len(self.names)
+            self.names.append(name)
+        return index
+
+
+@dataclass
+class Batch:
+    """Some images whose annotations are made together.
+
+    ``heights_px``, ``widths_px``: (n,) float64, 1 where an image's size is not known, so that its
+    points are fractions of the image.
+    """
+
+    images: np.ndarray
+    heights_px: np.ndarray
+    widths_px: np.ndarray
+    sizes: list[tuple[int, int] | None]
+    subsets: list[str]
+
+
+@dataclass
+class KindTable:
+    """All rows of one kind: typed columns in file order, and where each image's rows are.
+
+    ``image``: (n,) int32 image numbers, -1 for rows that were left out. ``number`` and ``code``
+    hold one (n,) array per column, ``values`` what a column's codes stand for.
+    """
+
+    rows: TableRows
+    image: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    number: dict[str, np.ndarray] = field(default_factory=dict)
+    code: dict[str, np.ndarray] = field(default_factory=dict)
+    values: dict[str, list[Any]] = field(default_factory=dict)
+    text: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
+    _parts: list[tuple[np.ndarray, Rows]] = field(default_factory=list)
+    _order: np.ndarray | None = None
+    _offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
+
+    def read(
+        self,
+        table: CsvTable,
+        columns: Sequence[Column],
+        images: Images,
+        subset: str,
+        on_error: OnError,
+    ) -> None:
+        """Reads one file of the kind."""
+        rows = table.read(columns, on_error)
+        numbers = images.find(rows.text.pop("ImageID"), subset, table.name, on_error)
+        if rows.valid is not None:
+            numbers[~rows.valid] = -1
+        self.rows.add(table, rows.count)
+        self._parts.append((numbers, rows))
+
+    def finish(self, columns: Sequence[Column], images: int) -> None:
+        """Joins the files' columns and sorts the rows by image, keeping their order."""
+        if not self._parts:
+            self._offsets = np.zeros(images + 1, np.int64)
+            return
+        self.image = np.concatenate([numbers for numbers, _ in self._parts])
+        for column in columns:
+            if column.type == "number":
+                self.number[column.name] = np.concatenate(
+                    [_numbers(rows, column.name) for _, rows in self._parts]
+                )
+            elif column.type == "code":
+                self.code[column.name], self.values[column.name] = _codes(
+                    [rows for _, rows in self._parts], column
+                )
+            elif column.name != "ImageID":
+                self.text[column.name] = pa.chunked_array(
+                    [chunk for _, rows in self._parts for chunk in _texts(rows, column.name)],
+                    pa.string(),
+                )
+        self._parts = []
+        self._sort(images)
+
+    def _sort(self, images: int) -> None:
+        known = self.image if (self.image >= 0).all() else np.where(
+            self.image < 0, images, self.image
+        )
+        if (np.diff(known) < 0).any():
+            self._order = np.argsort(known, kind="stable")
+        counts = np.bincount(known, minlength=images + 1)[:images]
+        self._offsets = np.concatenate([[0], np.cumsum(counts)])
+
+    def __len__(self) -> int:
+        return int(self._offsets[-1])
+
+    def of_images(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Row numbers of some images, image by image, and how many each image has."""
+        starts = self._offsets[images]
+        counts = self._offsets[images + 1] - starts
+        total = int(counts.sum())
+        shift = np.repeat(starts - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+        rows = shift + np.arange(total)
+        return (rows if self._order is None else self._order[rows]), counts
+
+    def text_at(self, column: str, row: int) -> str | None:
+        """A row's text in a text column, None where its file lacks the column."""
+        value = self.text[column][row].as_py()
+        return None if value is None else str(value)
+
+    def rank(self) -> np.ndarray:
+        """(n,) int64: each row's number among the rows of its image, from 0."""
+        result = np.zeros(len(self.image), np.int64)
+        every = np.arange(len(self._offsets) - 1)
+        rows, counts = self.of_images(every)
+        result[rows] = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return result
+
+
+def _texts(rows: Rows, name: str) -> list[pa.Array]:
+    values = rows.text.get(name)
+    return [pa.nulls(rows.count, pa.string())] if values is None else values.chunks
+
+
+def _numbers(rows: Rows, name: str) -> np.ndarray:
+    values = rows.number.get(name)
+    return np.full(rows.count, np.nan) if values is None else values
+
+
+def _codes(parts: list[Rows], column: Column) -> tuple[np.ndarray, list[Any]]:
+    """Codes over all files: (n,) int32 positions in the list of distinct values; -1 for none."""
+    values: list[Any] = []
+    position: dict[Any, int] = {}
+    arrays = []
+    for rows in parts:
+        if column.name not in rows.code:
+            arrays.append(np.full(rows.count, -1, np.int32))
+            continue
+        codes, named = rows.code[column.name]
+        for value in named:
+            if value not in position:
+                position[value] = len(values)
+                values.append(value)
+        lookup = np.array([position[value] for value in named] or [0], np.int32)
+        arrays.append(lookup[codes])
+    return np.concatenate(arrays), values

@@ -1,0 +1,233 @@
+"""Boxes: normalised corners, five flags and a confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from datumaro_openimages_plugin._host import round_points
+from datumaro_openimages_plugin.kinds._kind import Batch, KindTable, Labels
+from datumaro_openimages_plugin.kinds.labels import confidence, kept
+from datumaro_openimages_plugin.origin import Origin, OriginBbox, other_fields
+from datumaro_openimages_plugin.tables import Column
+from datumaro_openimages_plugin.values import (
+    coordinate_text,
+    flag_from_text,
+    flag_text,
+    score_text,
+)
+
+__all__ = [
+    "ATTRIBUTES",
+    "CLICK_FIELDS",
+    "COORDINATES",
+    "FIELDS",
+    "FLAGS",
+    "columns",
+    "coordinates",
+    "default",
+    "from_rows",
+    "to_fields",
+]
+
+#: The corner columns: x by the image's width, y by its height, from the top left.
+COORDINATES = ("XMin", "XMax", "YMin", "YMax")
+
+#: Attribute -> column of the flags, in the published order: 1 yes, 0 no, -1 unknown.
+FLAGS = {
+    "occluded": "IsOccluded",
+    "truncated": "IsTruncated",
+    "is_group_of": "IsGroupOf",
+    "is_depiction": "IsDepiction",
+    "is_inside": "IsInside",
+}
+
+#: The published header of 13 columns.
+FIELDS = ("ImageID", "Source", "LabelName", "Confidence", *COORDINATES, *FLAGS.values())
+
+#: The extreme clicks that the V6 train file has besides.
+CLICK_FIELDS = tuple(f"XClick{i}{axis}" for axis in "XY" for i in range(1, 5))
+
+#: Attributes that have a column.
+ATTRIBUTES = frozenset(("score", *FLAGS))
+
+_ROUNDING_PX = 0.00501  # points are rounded to 2 digits, and to float32 on some hosts
+
+
+def default(column: str) -> str:
+    """What the published files have where nothing is known: clicks and flags are -1."""
+    return "-1" if column.startswith(("XClick", "Is")) else ""
+
+
+def columns(labels: Labels) -> Sequence[Column]:
+    """What boxes are made of; V3 train files lack the flags."""
+    return (
+        Column("ImageID"),
+        Column("LabelName", "code", parse=labels),
+        Column("Confidence", "code", required=False, parse=confidence),
+        *(Column(name, "number") for name in COORDINATES),
+        *(Column(name, "code", required=False, parse=flag_from_text) for name in FLAGS.values()),
+    )
+
+
+def from_rows(table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray) -> list[Any]:
+    """Makes the boxes of some rows; those of one image are in groups 1, 2, 3 …
+
+    Args:
+        table: The kind's rows.
+        rows: (n,) row numbers, image by image.
+        batch: The images.
+        counts: How many of the rows each image has.
+    """
+    points = _points_px(table, rows, batch, counts)
+    labels = np.array(table.values["LabelName"] or [0])[table.code["LabelName"][rows]].tolist()
+    keys, attributes = _attributes(table, rows)
+    groups = np.arange(1, len(rows) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
+    new, new_origin, source = OriginBbox.__new__, Origin.__new__, table.rows
+    made = []
+    for label, key, group, corners, row in zip(
+        labels, keys, groups.tolist(), points, rows.tolist(), strict=True
+    ):
+        box = new(OriginBbox)
+        box.id = box.z_order = 0
+        box.label = label
+        box.group = group
+        box.points = corners
+        box.attributes = attributes[key].copy()
+        box.origin = origin = new_origin(Origin)
+        origin.source = source
+        origin.row = row
+        made.append(box)
+    for set_field, value in _OTHERS:
+        for box in made:
+            set_field(box, value)
+    return made
+
+
+_OTHERS = other_fields(
+    OriginBbox, {"id", "z_order", "label", "group", "points", "attributes", "origin"}
+)
+
+
+def _points_px(
+    table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray
+) -> list[list[float]]:
+    """n lists of x1, y1, x2, y2 in pixels, rounded as this Datumaro rounds points."""
+    widths, heights = np.repeat(batch.widths_px, counts), np.repeat(batch.heights_px, counts)
+    points = np.empty((len(rows), 4))
+    for column, (low, high, size) in enumerate(
+        (("XMin", "XMax", widths), ("YMin", "YMax", heights))
+    ):
+        start = table.number[low][rows] * size
+        # A Bbox is made of corner and extent; adding them again is part of its exact value.
+        points[:, column] = start
+        points[:, column + 2] = start + (table.number[high][rows] * size - start)
+    return round_points(points)  # type: ignore[no-any-return]
+
+
+def _attributes(table: KindTable, rows: np.ndarray) -> tuple[list[int], dict[int, dict[str, Any]]]:
+    """A key for each row, and the attributes that rows of a key have."""
+    scores = table.values["Confidence"]
+    key = table.code["Confidence"][rows].astype(np.int64) + 1
+    flags = []
+    for attribute, column in FLAGS.items():
+        values = table.values[column]
+        states = np.array([-1 if v is None else int(v) for v in values] + [-1], np.int64)
+        state = states[table.code[column][rows]] + 1
+        key = key * 3 + state
+        flags.append(attribute)
+    templates = {}
+    for value in np.unique(key).tolist():
+        rest, found = value, {}
+        for attribute in reversed(flags):
+            rest, state = divmod(rest, 3)
+            if state:
+                found[attribute] = state == 2
+        score = scores[rest - 1] if rest else 1.0
+        templates[value] = {"score": score, **dict(reversed(found.items()))}
+    return key.tolist(), templates
+
+
+def coordinates(
+    points: Sequence[float],
+    size: tuple[int, int] | None,
+    old: Mapping[str, str],
+    old_frac: Sequence[float],
+) -> dict[str, str] | None:
+    """The four corner columns of a box.
+
+    Args:
+        points: x1, y1, x2, y2 in pixels.
+        size: (height, width) of the image in pixels, None where it is not known.
+        old: The row it was read from; its text comes back where the points still agree with it.
+        old_frac: That row's XMin, XMax, YMin, YMax as numbers, empty where there is none.
+
+    Returns:
+        Column -> text, or None where the image's size is needed and not known.
+    """
+    height, width = size or (1, 1)
+    x1, y1, x2, y2 = points
+    if len(old_frac) == 4:
+        low_x, high_x, low_y, high_y = old_frac
+        near = _ROUNDING_PX + 1e-7 * max(width, height)
+        if (
+            abs(x1 - low_x * width) <= near
+            and abs(x2 - high_x * width) <= near
+            and abs(y1 - low_y * height) <= near
+            and abs(y2 - high_y * height) <= near
+        ):
+            return {name: old[name] for name in COORDINATES}
+    if size is None:
+        return None
+    return {
+        "XMin": coordinate_text(x1 / width),
+        "XMax": coordinate_text(x2 / width),
+        "YMin": coordinate_text(y1 / height),
+        "YMax": coordinate_text(y2 / height),
+    }
+
+
+def to_fields(
+    annotation: Any,
+    label: str,
+    image_id: str,
+    size: tuple[int, int] | None,
+    old: Mapping[str, str],
+    old_frac: Sequence[float],
+) -> dict[str, str] | None:
+    """The row of a box, None where its image's size is needed and not known.
+
+    Args:
+        annotation: A `Bbox`.
+        label: Its LabelName.
+        image_id: Its image.
+        size: (height, width) of the image in pixels.
+        old: The row it was read from, empty where it was not; values that still hold come back
+            as they were written.
+        old_frac: That row's coordinates as numbers.
+
+    Raises:
+        ValueError: An attribute has a value that its column cannot hold.
+    """
+    corners = coordinates(annotation.points, size, old, old_frac)
+    if corners is None:
+        return None
+    attributes = annotation.attributes
+    score = attributes.get("score")
+    fields = {
+        **old,
+        "ImageID": image_id,
+        "LabelName": kept(old, "LabelName", str.strip, label) or label,
+        "Confidence": kept(old, "Confidence", confidence, score) or score_text(score) or "1",
+        **corners,
+    }
+    for attribute, column in FLAGS.items():
+        value = attributes.get(attribute)
+        text = kept(old, column, flag_from_text, value)
+        fields[column] = flag_text(value) if text is None else text
+    # Clicks are the extreme points of the box: with other corners they are no longer its own.
+    if old and any(corners[name] != old[name] for name in COORDINATES):
+        fields.update({name: "-1" for name in CLICK_FIELDS if name in fields})
+    return fields

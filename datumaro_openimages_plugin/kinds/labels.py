@@ -1,0 +1,118 @@
+"""Image-level labels: verified present (confidence 1) or absent (confidence 0)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from datumaro_openimages_plugin.kinds._kind import Batch, KindTable, Labels
+from datumaro_openimages_plugin.origin import Origin, OriginLabel, other_fields
+from datumaro_openimages_plugin.tables import Column
+from datumaro_openimages_plugin.values import score_text
+
+__all__ = ["ATTRIBUTES", "FIELDS", "columns", "confidence", "from_rows", "kept", "to_fields"]
+
+#: The published header.
+FIELDS = ("ImageID", "Source", "LabelName", "Confidence")
+
+#: Attributes that have a column.
+ATTRIBUTES = frozenset(("score",))
+
+
+def confidence(text: str) -> float:
+    """The value of a ``Confidence`` field.
+
+    Raises:
+        ValueError: It is no number from 0 to 1.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError("is not a number") from None
+    if not (0 <= value <= 1) or math.isnan(value):
+        raise ValueError("is not a number from 0 to 1")
+    return value
+
+
+def columns(labels: Labels) -> Sequence[Column]:
+    """What labels are made of."""
+    return (
+        Column("ImageID"),
+        Column("LabelName", "code", parse=labels),
+        Column("Confidence", "code", parse=confidence),
+    )
+
+
+def from_rows(table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray) -> list[Any]:
+    """Makes the labels of some rows.
+
+    Args:
+        table: The kind's rows.
+        rows: (n,) row numbers, image by image.
+        batch: The images.
+        counts: How many of the rows each image has.
+    """
+    label_of, score_of = table.values["LabelName"], table.values["Confidence"]
+    labels = np.array(label_of or [0])[table.code["LabelName"][rows]].tolist()
+    scores = [score_of[code] for code in table.code["Confidence"][rows].tolist()]
+    new, source = OriginLabel.__new__, table.rows
+    new_origin = Origin.__new__
+    made = []
+    # Constructors with their converters and validators take several times as long; a test holds
+    # the result against the constructor's.
+    for label, score, row in zip(labels, scores, rows.tolist(), strict=True):
+        annotation = new(OriginLabel)
+        annotation.id = annotation.group = 0
+        annotation.label = label
+        annotation.attributes = {"score": score}
+        annotation.origin = origin = new_origin(Origin)
+        origin.source = source
+        origin.row = row
+        made.append(annotation)
+    for set_field, value in _OTHERS:
+        for annotation in made:
+            set_field(annotation, value)
+    return made
+
+
+_OTHERS = other_fields(OriginLabel, {"id", "group", "label", "attributes", "origin"})
+
+
+def to_fields(
+    annotation: Any, label: str, image_id: str, old: Mapping[str, str]
+) -> dict[str, str]:
+    """The row of a label.
+
+    Args:
+        annotation: A `Label`.
+        label: Its LabelName.
+        image_id: Its image.
+        old: The row it was read from, empty where it was not; values that still hold come back
+            as they were written.
+
+    Raises:
+        ValueError: Its score is no number from 0 to 1.
+    """
+    score = annotation.attributes.get("score")
+    return {
+        **old,
+        "ImageID": image_id,
+        "LabelName": kept(old, "LabelName", str.strip, label) or label,
+        "Confidence": kept(old, "Confidence", confidence, score) or score_text(score) or "1",
+    }
+
+
+def kept(
+    old: Mapping[str, str], column: str, parse: Callable[[str], Any], value: Any
+) -> str | None:
+    """The column's old text where it still means ``value``, None where it does not."""
+    text = old.get(column)
+    if text is None:
+        return None
+    try:
+        return text if parse(text) == value else None
+    except ValueError:
+        return None

@@ -1,0 +1,268 @@
+"""Object segmentation: one PNG per instance, tied to a box by label and coordinates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from datumaro_openimages_plugin.errors import FormatError, MissingFileError
+from datumaro_openimages_plugin.files import DatasetFiles
+from datumaro_openimages_plugin.kinds._kind import Batch, KindTable, Labels
+from datumaro_openimages_plugin.kinds.labels import kept
+from datumaro_openimages_plugin.links import TOLERANCE_FRAC, match_boxes
+from datumaro_openimages_plugin.origin import Origin, OriginMask
+from datumaro_openimages_plugin.tables import Column
+from datumaro_openimages_plugin.values import box_id_text, score_text
+
+__all__ = [
+    "ATTRIBUTES",
+    "BOX_COORDINATES",
+    "FIELDS",
+    "MaskImage",
+    "columns",
+    "decode_mask",
+    "encode_mask",
+    "from_rows",
+    "is_untouched",
+    "link",
+    "to_fields",
+]
+
+BOX_COORDINATES = ("BoxXMin", "BoxXMax", "BoxYMin", "BoxYMax")
+
+#: The published header.
+FIELDS = (
+    "MaskPath", "ImageID", "LabelName", "BoxID", *BOX_COORDINATES, "PredictedIoU", "Clicks"
+)  # fmt: skip
+
+#: Attributes that have a column.
+ATTRIBUTES = frozenset(("box_id", "predicted_iou"))
+
+
+def columns(labels: Labels) -> Sequence[Column]:
+    """What masks are made of."""
+    return (
+        Column("ImageID"),
+        Column("MaskPath"),
+        Column("LabelName", "code", parse=labels),
+        Column("BoxID", required=False),
+        *(Column(name, "number", required=False, empty=True) for name in BOX_COORDINATES),
+        Column("PredictedIoU", "number", required=False, empty=True),
+    )
+
+
+def link(masks: KindTable, boxes: KindTable, labels: int) -> None:
+    """Gives each mask the group of its box: (n,) int64 ``masks.extra["group"]``, 0 for none."""
+    masks.extra["group"] = np.zeros(len(masks.image), np.int64)
+    if not len(masks.image) or not len(boxes.image):
+        return
+    mask_rows, box_rows = np.flatnonzero(masks.image >= 0), np.flatnonzero(boxes.image >= 0)
+    box = match_boxes(
+        _keys(masks, mask_rows, labels),
+        np.stack([masks.number[name][mask_rows] for name in BOX_COORDINATES], axis=1),
+        _keys(boxes, box_rows, labels),
+        np.stack([boxes.number[name[3:]][box_rows] for name in BOX_COORDINATES], axis=1),
+    )
+    found = box >= 0
+    masks.extra["group"][mask_rows[found]] = boxes.rank()[box_rows[box[found]]] + 1
+
+
+def _keys(table: KindTable, rows: np.ndarray, labels: int) -> np.ndarray:
+    label = np.array(table.values["LabelName"] or [0], np.int64)[table.code["LabelName"][rows]]
+    return table.image[rows].astype(np.int64) * labels + label
+
+
+def from_rows(
+    table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray, files: DatasetFiles
+) -> list[Any]:
+    """Makes the masks of some rows; their pictures are decoded when asked for.
+
+    Args:
+        table: The kind's rows.
+        rows: (n,) row numbers, image by image.
+        batch: The images.
+        counts: How many of the rows each image has.
+        files: Where the pictures are.
+    """
+    labels = np.array(table.values["LabelName"] or [0])[table.code["LabelName"][rows]].tolist()
+    of_image = np.repeat(np.arange(len(counts)), counts).tolist()
+    made = []
+    for label, at, row in zip(labels, of_image, rows.tolist(), strict=True):
+        path, box_id = table.text_at("MaskPath", row), table.text_at("BoxID", row)
+        attributes: dict[str, Any] = {} if box_id is None else {"box_id": box_id}
+        iou = table.number["PredictedIoU"].item(row)
+        if not math.isnan(iou):
+            attributes["predicted_iou"] = iou
+        name = files.mask(path or "", batch.subsets[at])
+        image = MaskImage(
+            None if name is None else files.source.reader(name), path or "", batch.sizes[at]
+        )
+        made.append(
+            OriginMask(
+                image=image,
+                label=label,
+                attributes=attributes,
+                group=int(table.extra["group"][row]),
+                origin=Origin(table.rows, row),
+            )
+        )
+    return made
+
+
+class MaskImage:
+    """A mask's picture, decoded when called; picklable.
+
+    Args:
+        reader: Gives the PNG's bytes; None where the file is missing.
+        name: The row's ``MaskPath``, for messages.
+        size: (height, width) of the image, None to keep the mask's own.
+    """
+
+    __slots__ = ("name", "reader", "size")
+
+    def __init__(
+        self, reader: Callable[..., bytes] | None, name: str, size: tuple[int, int] | None
+    ) -> None:
+        self.reader = reader
+        self.name = name
+        self.size = size
+
+    def __call__(self) -> np.ndarray:
+        """(h, w) bool at the image's size.
+
+        Raises:
+            MissingFileError: There is no such file.
+            FormatError: The file is no picture.
+        """
+        return decode_mask(self.encoded(), self.name, self.size)
+
+    def encoded(self) -> bytes:
+        """The PNG's bytes as they are stored, of whatever size.
+
+        Raises:
+            MissingFileError: There is no such file.
+        """
+        if self.reader is None:
+            raise MissingFileError("the mask's picture is not in the dataset", file=self.name)
+        try:
+            return self.reader()
+        except FileNotFoundError:
+            raise MissingFileError("the mask's picture is gone", file=self.name) from None
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.reader, self.name, self.size
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.reader, self.name, self.size = state
+
+
+def decode_mask(data: bytes, name: str, size: tuple[int, int] | None) -> np.ndarray:
+    """Decodes a mask's picture.
+
+    Args:
+        data: An encoded picture: 1, 8 or 16 bits, grey, palette or colour, with alpha or not.
+        name: Its name, for messages.
+        size: (height, width) to resize to by nearest neighbour, as published masks need; None
+            to keep the picture's own.
+
+    Returns:
+        (h, w) bool, true where the object is.
+
+    Raises:
+        FormatError: The bytes are no picture.
+    """
+    buffer = np.frombuffer(data, np.uint8)
+    try:
+        image = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED) if len(buffer) else None
+    except cv2.error:
+        image = None
+    if image is None:
+        raise FormatError("the mask's file is no readable picture", file=name)
+    if image.ndim == 3:
+        visible = (image[..., :3] != 0).any(axis=2)
+        image = visible & (image[..., 3] != 0) if image.shape[2] == 4 else visible
+    mask = image != 0
+    if size is not None and mask.shape != tuple(size):
+        resized = cv2.resize(
+            mask.astype(np.uint8), (size[1], size[0]), interpolation=cv2.INTER_NEAREST
+        )
+        mask = resized.astype(bool)
+    return mask
+
+
+def is_untouched(annotation: Any) -> bool:
+    """Whether a mask's picture is still the one that was read."""
+    image = annotation._image
+    origin = getattr(annotation, "origin", None)
+    return (
+        isinstance(image, MaskImage)
+        and origin is not None
+        and origin.fields.get("MaskPath") == image.name
+    )
+
+
+def encode_mask(mask: np.ndarray) -> bytes:
+    """A 1-bit PNG of a (h, w) mask, object white, as the published masks are."""
+    picture = np.where(np.asarray(mask) != 0, 255, 0).astype(np.uint8)
+    done, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_BILEVEL, 1])
+    if not done:
+        raise ValueError("has a picture that cannot be encoded")
+    return bytes(data.tobytes())
+
+
+def to_fields(
+    annotation: Any,
+    label: str,
+    image_id: str,
+    old: Mapping[str, str],
+    box: Mapping[str, str] | None,
+) -> dict[str, str]:
+    """The row of a mask, without ``MaskPath`` and, where it has none yet, ``BoxID``.
+
+    Args:
+        annotation: A `Mask`, or another shape that is written as one.
+        label: Its LabelName.
+        image_id: Its image.
+        old: The row it was read from if its picture is untouched, else empty.
+        box: Corner columns of the box of its group, None where it has no box.
+
+    Raises:
+        ValueError: An attribute has a value that its column cannot hold.
+    """
+    attributes = annotation.attributes
+    iou = attributes.get("predicted_iou")
+    box_id = box_id_text(attributes.get("box_id"))
+    fields = {
+        **old,
+        "ImageID": image_id,
+        "LabelName": kept(old, "LabelName", str.strip, label) or label,
+        "BoxID": box_id or "",
+        "PredictedIoU": kept(old, "PredictedIoU", _iou, iou) or score_text(iou) or "",
+    }
+    if box is not None:
+        corners = {f"Box{name}": text for name, text in box.items()}
+        if not _same_box(old, corners):
+            fields.update(corners)
+    elif annotation.group:
+        # Its box is gone, so the corners are no longer those of any box.
+        fields.update({name: "" for name in BOX_COORDINATES})
+    return fields
+
+
+def _iou(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _same_box(old: Mapping[str, str], corners: Mapping[str, str]) -> bool:
+    """Whether the old corners name the same box, written with other precision."""
+    try:
+        return all(
+            abs(float(old[name]) - float(corners[name])) <= TOLERANCE_FRAC * (1 + 1e-9)
+            for name in BOX_COORDINATES
+        )
+    except (KeyError, ValueError):
+        return False

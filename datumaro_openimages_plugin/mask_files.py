@@ -1,0 +1,99 @@
+"""Naming and placing the PNGs of masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from datumaro.util.os_util import make_file_name
+
+from datumaro_openimages_plugin._host import DatasetItem
+from datumaro_openimages_plugin.errors import MissingFileError
+from datumaro_openimages_plugin.images import unsafe_id
+from datumaro_openimages_plugin.kinds.masks import encode_mask
+from datumaro_openimages_plugin.layout import MASKS_DIR
+from datumaro_openimages_plugin.target import Target
+
+__all__ = ["MaskFiles"]
+
+_LONGEST = 80  # characters of an id or label in a file name
+
+
+class MaskFiles:
+    """The PNGs of one export; no two masks share a file, whatever their ids and labels are.
+
+    Args:
+        target: Where files go.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._used: dict[str, set[str]] = {}
+        self.missing = 0
+
+    def place(
+        self,
+        mask: Any,
+        item: DatasetItem,
+        label: str,
+        fields: Mapping[str, str],
+        untouched: bool,
+    ) -> str:
+        """Writes a mask's PNG and gives its ``MaskPath``.
+
+        Args:
+            mask: The mask.
+            item: Its item.
+            label: Its LabelName.
+            fields: Its row so far.
+            untouched: Whether its picture is the one that was read; it is then copied.
+        """
+        name = self._name(mask, item, label, fields, untouched)
+        rel = f"{MASKS_DIR}/{item.subset}/{name}"
+        if not untouched:
+            self._write(rel, encode_mask(mask.image))
+            return name
+        path = getattr(mask._image.reader, "path", None)
+        try:
+            if path is not None:
+                self._target.add_file(path, rel)
+            else:
+                self._write(rel, mask._image.encoded())
+        except (FileNotFoundError, MissingFileError):
+            # The row is kept: its picture was never downloaded.
+            self.missing += 1
+        return name
+
+    def _write(self, rel: str, data: bytes) -> None:
+        with open(self._target.path(rel), "wb") as file:
+            file.write(data)
+
+    def _name(
+        self,
+        mask: Any,
+        item: DatasetItem,
+        label: str,
+        fields: Mapping[str, str],
+        untouched: bool,
+    ) -> str:
+        used = self._used.setdefault(item.subset, set())
+        name = None
+        if untouched:
+            old = mask.origin.fields
+            same = old["ImageID"] == item.id and old["LabelName"].strip() == label
+            name = old["MaskPath"] if same and old.get("BoxID") == fields["BoxID"] else None
+            if name is not None and (unsafe_id(name) or "/" in name or "\\" in name):
+                name = None
+        if name is None or name.casefold() in used:
+            name = self._new_name(item.id, label, fields["BoxID"], used)
+        used.add(name.casefold())
+        return name
+
+    @staticmethod
+    def _new_name(image_id: str, label: str, box_id: str, used: set[str]) -> str:
+        """The published pattern, numbered where another mask has the name already."""
+        stem = f"{make_file_name(image_id)[:_LONGEST]}_{make_file_name(label)[:_LONGEST]}_{box_id}"
+        name, number = f"{stem}.png", 1
+        while name.casefold() in used:
+            name, number = f"{stem}_{number}.png", number + 1
+        return name

@@ -1,0 +1,290 @@
+"""The three classes that Datumaro sees: importer, extractor and exporter of ``open_images``."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from datumaro.components.errors import MediaTypeError
+
+from datumaro_openimages_plugin._host import (
+    AnnotationType,
+    DatasetBase,
+    DatasetItem,
+    Exporter,
+    FailingExportErrorPolicy,
+    FailingImportErrorPolicy,
+    Image,
+    ImportContext,
+    Importer,
+    LabelCategories,
+)
+from datumaro_openimages_plugin.archive import is_zip, open_source
+from datumaro_openimages_plugin.errors import AnnotationError, FormatError, SaveError
+from datumaro_openimages_plugin.exporting import ExportOptions, export
+from datumaro_openimages_plugin.files import DatasetFiles
+from datumaro_openimages_plugin.layout import NAMES
+from datumaro_openimages_plugin.reader import Reader
+
+__all__ = [
+    "OpenImagesBase",
+    "OpenImagesConverter",
+    "OpenImagesExporter",
+    "OpenImagesExtractor",
+    "OpenImagesImporter",
+]
+
+NAME = "open_images"
+
+
+class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
+    """Reads Open Images: a folder or zip as columns, its items made one after another.
+
+    Args:
+        path: A folder in the published layout or in CVAT's, or a zip of one.
+        image_meta: Sizes of images: a mapping id -> (height, width) in pixels, or the name of a
+            file of such lines in the dataset's root; None reads ``images.meta`` where it is.
+        stream: Whether a ``StreamDataset`` asks; items are made the same way.
+        ctx: Datumaro's error policy and progress reporter.
+
+    Raises:
+        NotADirectoryError: ``path`` is neither a folder nor a zip.
+        FormatError: A file is damaged as a whole.
+    """
+
+    NAME = NAME
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        image_meta: Mapping[str, tuple[int, int]] | str | None = None,
+        stream: bool = False,
+        ctx: ImportContext | None = None,
+    ) -> None:
+        if not os.path.isdir(path) and not is_zip(path):
+            raise NotADirectoryError(errno.ENOTDIR, "Can't find dataset directory", path)
+        if not (image_meta is None or isinstance(image_meta, (Mapping, str))):
+            raise TypeError("image_meta must be None, a mapping id -> (height, width), or a name")
+        self._arguments = (path, image_meta, stream)
+        self._stream = stream
+        self._policy = None if ctx is None else ctx.error_policy
+        self._error: FormatError | None = None
+        self._reader = Reader(path, image_meta, self._on_error)
+        super().__init__(subsets=self._reader.subset_names, ctx=ctx)
+        self._length = len(self._reader.images)
+        self._ann_types = self._reader.annotation_types
+        self._categories = {AnnotationType.label: self._reader.categories()}
+
+    def _on_error(self, error: FormatError) -> None:
+        if self._policy is not None and type(self._policy) is not FailingImportErrorPolicy:
+            self._policy.report_annotation_error(error, item_id=(error.image_id, None))
+        elif self._error is None:
+            # Raised while iterating: there it reaches the caller as it is, and `datum` prints it
+            # as one line, where Datumaro hides the text of what its constructors raise.
+            self._error = error
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def __iter__(self) -> Iterator[DatasetItem]:
+        self._raise_error()
+        return self._reader.items(self._reader.image_numbers())
+
+    def __len__(self) -> int:
+        self._raise_error()
+        return self._length
+
+    def categories(self) -> dict[AnnotationType, LabelCategories]:
+        """The labels, named by ``LabelName``, with the parents that the hierarchy gives."""
+        return self._categories
+
+    def get_subset(self, name: str) -> DatasetBase:
+        """One subset; iterating it reads nothing again."""
+        if name not in self._subsets:
+            raise KeyError(f"Unknown subset {name!r}, available subsets: {list(self._subsets)}")
+        return self if len(self._subsets) == 1 else _Subset(self, name)
+
+    def get(self, id: str, subset: str | None = None) -> DatasetItem | None:
+        """One item, or None where there is no such image."""
+        self._raise_error()
+        return next(self._reader.items(self._reader.find(str(id), subset or "default")), None)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether items are made anew by each iteration."""
+        return self._stream
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, self._arguments
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> OpenImagesExtractor:
+        return self
+
+
+def _reopened(path: str, image_meta: Any, stream: bool) -> OpenImagesExtractor:
+    return OpenImagesExtractor(path, image_meta=image_meta, stream=stream)
+
+
+class _Subset(DatasetBase):  # type: ignore[misc]
+    """One subset of an extractor."""
+
+    def __init__(self, parent: OpenImagesExtractor, name: str) -> None:
+        super().__init__(subsets=[name])
+        self._parent = parent
+        self._name = name
+        self._numbers: np.ndarray = parent._reader.image_numbers(name)
+        self._length = len(self._numbers)
+
+    def __iter__(self) -> Iterator[DatasetItem]:
+        self._parent._raise_error()
+        return self._parent._reader.items(self._numbers)
+
+    def categories(self) -> dict[AnnotationType, LabelCategories]:
+        return self._parent.categories()
+
+    @property
+    def is_stream(self) -> bool:
+        return self._parent.is_stream
+
+
+class OpenImagesImporter(Importer):  # type: ignore[misc]
+    """Finds Open Images datasets: folders in any published layout or in CVAT's, and zips."""
+
+    NAME = NAME
+
+    @classmethod
+    def find_sources(cls, path: str) -> list[dict[str, Any]]:
+        """The dataset at ``path``, or nothing where no file has a known name."""
+        if not os.path.isdir(path) and not is_zip(path):
+            return []
+        files = DatasetFiles(open_source(path))
+        found = any(files.all(kind) for kind in ("images", "labels", "boxes", "masks"))
+        return [{"url": path, "format": NAME}] if found else []
+
+    @classmethod
+    def get_file_extensions(cls) -> list[str]:
+        """Extensions of the files that detection goes by."""
+        return [".csv"]
+
+    @property
+    def can_stream(self) -> bool:
+        """Items are made one after another, never all at once."""
+        return True
+
+
+class OpenImagesExporter(Exporter):  # type: ignore[misc]
+    """Writes Open Images in the layout of CVAT's page, or under the names of `layout.NAMES`.
+
+    Args:
+        extractor: The dataset.
+        save_dir: The target folder.
+        save_media: Whether pictures are written; ``save_images`` is the old name.
+        names: Which file names to use: ``cvat``, ``datumaro`` or ``published``.
+        zip: Whether everything goes into one zip, ``<save_dir>/<name of save_dir>.zip``.
+        save_image_meta: Whether ``images.meta`` is written even without boxes and masks.
+        options: What every exporter of Datumaro takes.
+    """
+
+    NAME = NAME
+    DEFAULT_IMAGE_EXT = ".jpg"
+
+    @classmethod
+    def build_cmdline_parser(cls, **kwargs: Any) -> argparse.ArgumentParser:
+        """The options that ``datum`` offers."""
+        parser: argparse.ArgumentParser = super().build_cmdline_parser(**kwargs)
+        parser.add_argument(
+            "--names",
+            choices=sorted(NAMES),
+            default="cvat",
+            help="Which file names to use: those of CVAT, of Datumaro's built-in format, or of "
+            "the published dataset (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--zip",
+            action="store_true",
+            help="Pack everything into one zip; it lies in the output folder and is called like "
+            "it: -o task gives task/task.zip",
+        )
+        parser.add_argument(
+            "--save-image-meta",
+            action="store_true",
+            help="Write images.meta even where the dataset has neither boxes nor masks",
+        )
+        return parser
+
+    def __init__(
+        self,
+        extractor: Any,
+        save_dir: str,
+        *,
+        save_media: bool | None = None,
+        save_images: bool | None = None,
+        names: str = "cvat",
+        zip: bool = False,
+        save_image_meta: bool = False,
+        **options: Any,
+    ) -> None:
+        if save_images is not None:
+            if save_media is not None:
+                raise SaveError("save_images is the old name of save_media; give only one of them")
+            save_media = save_images
+        if names not in NAMES:
+            raise SaveError(f"names must be one of {', '.join(sorted(NAMES))}", value=names)
+        super().__init__(extractor, save_dir, save_media=bool(save_media), **options)
+        self._names = names
+        self._zip = zip
+        self._save_image_meta = save_image_meta
+        self._in_place = False
+
+    @property
+    def can_stream(self) -> bool:
+        """Items are written one after another."""
+        return True
+
+    @classmethod
+    def patch(cls, dataset: Any, patch: Any, save_dir: str, **options: Any) -> None:
+        """Saves a dataset in the place it came from; its files keep their names."""
+        exporter = cls(dataset, save_dir, **options)
+        exporter._in_place = True
+        exporter.apply()
+
+    def apply(self) -> None:
+        """Writes the dataset.
+
+        Raises:
+            MediaTypeError: Its media are no images.
+            SaveError: The target cannot be written; what was there is unchanged.
+            AnnotationError: Something cannot be written in this format.
+        """
+        media_type = self._extractor.media_type()
+        if media_type and not issubclass(media_type, Image):
+            raise MediaTypeError("Media type is not an image")
+        options = ExportOptions(
+            names=self._names,
+            save_media=bool(self._save_media),
+            image_ext=self._image_ext,
+            default_ext=self._default_image_ext,
+            zip=self._zip,
+            dataset_meta=self._save_meta_file if self._save_dataset_meta else None,
+            always_meta=self._save_image_meta,
+        )
+        categories = self._extractor.categories().get(AnnotationType.label, LabelCategories())
+        export(
+            self._extractor, categories, self._save_dir, options, self._on_error, self._in_place
+        )
+
+    def _on_error(self, error: AnnotationError, item: DatasetItem) -> None:
+        policy = self._ctx.error_policy
+        if type(policy) is FailingExportErrorPolicy:
+            raise error
+        policy.report_annotation_error(error, item_id=(item.id, item.subset))
+
+
+OpenImagesBase = OpenImagesExtractor
+OpenImagesConverter = OpenImagesExporter

@@ -1,0 +1,256 @@
+"""Reading a dataset: files -> images -> classes -> one table per kind -> items.
+
+Everything is columns until somebody iterates; then the annotations of some thousand images are
+made together, and each item when its turn comes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import attr
+import numpy as np
+
+from datumaro_openimages_plugin._host import (
+    AnnotationType,
+    DatasetItem,
+    Image,
+    LabelCategories,
+    annotations_list,
+    image_from_bytes,
+    image_from_file,
+)
+from datumaro_openimages_plugin.archive import open_source
+from datumaro_openimages_plugin.classes import categories_from_classes
+from datumaro_openimages_plugin.files import DatasetFiles, FoundFile
+from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text, unsafe_id
+from datumaro_openimages_plugin.kinds import boxes, labels, masks
+from datumaro_openimages_plugin.kinds._kind import Batch, KindTable, Labels
+from datumaro_openimages_plugin.origin import ImageOrigin, ImportedFrom, OriginItem, other_fields
+from datumaro_openimages_plugin.read_classes import read_classes
+from datumaro_openimages_plugin.rows import TableRows
+from datumaro_openimages_plugin.tables import Column, CsvTable, OnError
+
+__all__ = ["Reader"]
+
+log = logging.getLogger(__name__)
+
+_BATCH = 2048  # images whose annotations are made together
+_FULL_LIST = "image_ids_and_rotation.csv"
+
+
+class Reader:
+    """A dataset as columns.
+
+    Args:
+        path: A folder, or a zip.
+        image_meta: Sizes: a mapping id -> (height, width), the name of a file of such lines in
+            the dataset's root, or None for ``images.meta``.
+        on_error: Gets each bad row's error.
+
+    Raises:
+        FormatError: A file is damaged as a whole, or what ``on_error`` raises.
+        UnsafePathError: A name would lead out of the dataset.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        image_meta: Mapping[str, tuple[int, int]] | str | None,
+        on_error: OnError,
+    ) -> None:
+        self.files = DatasetFiles(open_source(path))
+        self._source = self.files.source
+        self._on_error = on_error
+        self.classes = read_classes(self.files)
+        self.labels = Labels(self.classes.names)
+        self._shared = ImportedFrom(self.classes, self._source.root)
+        self.images = Images(self._shared)
+        for file in self._image_lists():
+            self.images.read_list(self._source, file, on_error)
+        columns = {kind.__name__: kind.columns(self.labels) for kind in (labels, boxes, masks)}
+        self.label_table = self._read("labels", columns[labels.__name__])
+        self.box_table = self._read("boxes", columns[boxes.__name__])
+        self.mask_table = self._read("masks", columns[masks.__name__])
+        for table, kind in self._kinds():
+            table.finish(columns[kind.__name__], len(self.images))
+        self.box_table.rows.fractions_by_column = tuple(
+            self.box_table.number.get(name, np.empty(0)) for name in boxes.COORDINATES
+        )
+        masks.link(self.mask_table, self.box_table, len(self.labels.names))
+        self.images.set_sizes(self._sizes(image_meta))
+        self._missing: set[str] | None = None
+        self._report_files()
+
+    def _kinds(self) -> Sequence[tuple[KindTable, object]]:
+        return (self.label_table, labels), (self.box_table, boxes), (self.mask_table, masks)
+
+    # Files and columns
+
+    def _image_lists(self) -> list[FoundFile]:
+        found = self.files.best("images")
+        full = [file for file in found if file.name.rpartition("/")[2].lower() == _FULL_LIST]
+        # The list of all splits also has the images without any label.
+        return full[:1] or found
+
+    def _read(self, kind: str, columns: Sequence[Column]) -> KindTable:
+        table = KindTable(TableRows(self._shared))
+        for file in self.files.best(kind):
+            opened = CsvTable(self._source, file.name)
+            table.read(opened, columns, self.images, self._subset(file), self._on_error)
+        return table
+
+    def _subset(self, file: FoundFile) -> str:
+        if file.subset is not None:
+            return file.subset
+        names = self.images.subset_names
+        return names[0] if len(names) == 1 else "default"
+
+    def _sizes(
+        self, image_meta: Mapping[str, tuple[int, int]] | str | None
+    ) -> Mapping[str, tuple[int, int]]:
+        if isinstance(image_meta, Mapping):
+            return image_meta
+        if image_meta is not None:
+            return image_meta_from_text(self._source.read(image_meta), image_meta)
+        for file in self.files.best("images_meta")[:1]:
+            return image_meta_from_text(self._source.read(file.name), file.name)
+        return {}
+
+    # What is here
+
+    def categories(self) -> LabelCategories:
+        """The labels, those that no class list has last."""
+        if self.classes.from_meta:  # as the built-in: such labels show no parents
+            return LabelCategories.from_iterable(self.labels.names)
+        return categories_from_classes(replace(self.classes, names=tuple(self.labels.names)))
+
+    @property
+    def subset_names(self) -> list[str]:
+        """The subsets that have images, in the order of the lists."""
+        used = set(np.unique(self.images.subset_codes).tolist())
+        return [name for code, name in enumerate(self.images.subset_names) if code in used]
+
+    @property
+    def annotation_types(self) -> set[AnnotationType]:
+        """The types that there is at least one annotation of."""
+        types = (AnnotationType.label, AnnotationType.bbox, AnnotationType.mask)
+        return {kind for kind, (table, _) in zip(types, self._kinds(), strict=True) if len(table)}
+
+    def image_numbers(self, subset: str | None = None) -> np.ndarray:
+        """(n,) int64 numbers of the images of one subset, or of all, in order."""
+        if subset is None:
+            return np.arange(len(self.images))
+        code = self.images.subset_names.index(subset)
+        return np.flatnonzero(self.images.subset_codes == code)
+
+    def find(self, image_id: str, subset: str) -> np.ndarray:
+        """(0 or 1,) int64: the number of one image."""
+        numbers = self.image_numbers(subset) if subset in self.images.subset_names else []
+        ids = self.images.ids
+        return np.array([n for n in numbers if ids[int(n)].as_py() == image_id][:1], np.int64)
+
+    # Items
+
+    def items(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
+        """Makes the items of some images, a batch at a time."""
+        missing = 0
+        for start in range(0, len(numbers), _BATCH):
+            for item in self._items(numbers[start : start + _BATCH]):
+                missing += item.media is None
+                yield item
+        if missing and self._missing is None and len(numbers) == len(self.images):
+            self._missing = set()
+            log.warning(
+                "%d of %d images have no file in the dataset; their items have no media",
+                missing,
+                len(numbers),
+            )
+
+    def _items(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
+        ids = self.images.ids.take(numbers).to_pylist()
+        names = self.images.subset_names
+        subsets = [names[code] for code in self.images.subset_codes[numbers].tolist()]
+        files = [
+            self.files.image(image_id, subset)
+            for image_id, subset in zip(ids, subsets, strict=True)
+        ]
+        batch = self._batch(numbers, files, subsets)
+        parts = [self._annotations(table, kind, batch) for table, kind in self._kinds()]
+        rows = self.images.list_rows(numbers)
+        for i, (image_id, subset, file) in enumerate(zip(ids, subsets, files, strict=True)):
+            annotations = annotations_list()
+            for made, stops in parts:
+                if stops[i] < stops[i + 1]:
+                    annotations.extend(made[stops[i] : stops[i + 1]])
+            size = batch.sizes[i]
+            source = None if rows[i] < 0 else self.images.rows
+            origin = ImageOrigin(source, rows[i], size, (image_id, subset), self._shared)
+            yield _item(image_id, subset, self._media(file, size), annotations, origin)
+
+    def _batch(self, numbers: np.ndarray, files: list[str | None], subsets: list[str]) -> Batch:
+        heights, widths = self.images.known_sizes(numbers)
+        sizes: list[tuple[int, int] | None] = []
+        for file, height, width in zip(files, heights, widths, strict=True):
+            if height:
+                sizes.append((height, width))
+            else:
+                sizes.append(None if file is None else header_size(self._source, file))
+        known = np.array([size or (1, 1) for size in sizes], np.float64).reshape(-1, 2)
+        return Batch(numbers, known[:, 0], known[:, 1], sizes, subsets)
+
+    def _annotations(self, table: KindTable, kind: object, batch: Batch) -> tuple[list, list[int]]:
+        rows, counts = table.of_images(batch.images)
+        stops = np.concatenate([[0], np.cumsum(counts)]).tolist()
+        if not len(rows):
+            return [], stops
+        if kind is masks:
+            return masks.from_rows(table, rows, batch, counts, self.files), stops
+        return kind.from_rows(table, rows, batch, counts), stops  # type: ignore[attr-defined]
+
+    def _media(self, file: str | None, size: tuple[int, int] | None) -> Image | None:
+        if file is None:
+            return None
+        path = self._source.path(file)
+        if path is None:
+            return image_from_bytes(self._source.reader(file), file, size)
+        return image_from_file(path, size)
+
+    def _report_files(self) -> None:
+        unread = [file.name for file in self.files.unread()]
+        if unread:
+            log.warning("not read by this version: %s", ", ".join(sorted(unread)))
+        unlisted = len(self.labels.names) - self.labels.listed
+        if unlisted and self.labels.listed:
+            log.warning(
+                "%d labels are in no class list; they are appended to the categories: %s",
+                unlisted,
+                ", ".join(self.labels.names[self.labels.listed :][:10]),
+            )
+
+
+_SETTERS = {field.name: getattr(OriginItem, field.name).__set__ for field in attr.fields(OriginItem)}
+_OTHERS = other_fields(OriginItem, {"id", "subset", "media", "annotations", "attributes", "origin"})
+
+
+def _item(
+    image_id: str, subset: str, media: Image | None, annotations: list, origin: ImageOrigin
+) -> DatasetItem:
+    """An item, made without its validators where its names need none."""
+    if not (image_id.isalnum() and subset.isalnum()):
+        # The constructor knows what this Datumaro refuses in names.
+        return OriginItem(
+            image_id, subset=subset, media=media, annotations=annotations, origin=origin
+        )
+    item: DatasetItem = OriginItem.__new__(OriginItem)
+    _SETTERS["id"](item, image_id)
+    _SETTERS["subset"](item, subset)
+    _SETTERS["media"](item, media)
+    _SETTERS["annotations"](item, annotations)
+    _SETTERS["attributes"](item, {})
+    _SETTERS["origin"](item, origin)
+    for set_field, value in _OTHERS:
+        set_field(item, value)
+    return item

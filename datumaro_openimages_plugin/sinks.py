@@ -1,0 +1,142 @@
+"""Writing CSV tables row by row, in the published columns and whatever more was read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO
+
+__all__ = ["CsvSink", "csv_line"]
+
+_FLUSH = 1 << 20  # bytes gathered before they are written
+
+
+def csv_line(values: Sequence[str]) -> str:
+    """One CSV row without its line end; quoted only where it must be."""
+    line = ",".join(values)
+    if line.count(",") == len(values) - 1 and not _NEEDS_QUOTES.intersection(line):
+        return line
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator="").writerow(values)
+    return buffer.getvalue()
+
+
+_NEEDS_QUOTES = frozenset('"\r\n')
+
+
+class CsvSink:
+    """One table being written; the file is made when it gets its first row.
+
+    Args:
+        path: Gives the path to write to when the first row comes.
+        columns: The published header.
+        default: The text of a column for rows that have none.
+        line_end: How lines end, unless the first row that was read says otherwise.
+    """
+
+    def __init__(
+        self,
+        path: Callable[[], str],
+        columns: Sequence[str],
+        default: Callable[[str], str] = lambda _: "",
+        line_end: str | None = None,
+    ) -> None:
+        self._path = path
+        self._default = default
+        self.columns = list(columns)
+        self._names = {name.casefold(): name for name in columns}
+        self._line_end = line_end
+        self._written: str | None = None
+        self._file: BinaryIO | None = None
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._widths: list[tuple[int, int]] = []  # (rows before, columns then) where it grew
+        self._headers: dict[tuple[str, ...], bool] = {}
+        self.count = 0
+
+    def accepts_raw(self, header: Sequence[str], line_end: str) -> bool:
+        """Whether rows of a table with this header can be written as they stand.
+
+        The header's columns that are not published ones are added to this table's.
+        """
+        key = tuple(header)
+        if key not in self._headers:
+            if self._line_end is None:
+                self._line_end = line_end
+            for name in header:
+                self._add_column(name)
+            self._headers[key] = True
+        return self.columns == list(header)
+
+    def raw(self, line: bytes) -> None:
+        """Writes a row as it stood in its file."""
+        self._put(line)
+
+    def row(self, fields: Mapping[str, str]) -> None:
+        """Writes a row; columns that it lacks get their default."""
+        for name in fields:
+            if name not in self.columns:
+                self._add_column(name)
+        named = {self._names[name.casefold()]: text for name, text in fields.items()}
+        values = [
+            named[name] if name in named else self._default(name) for name in self.columns
+        ]
+        self._put(csv_line(values).encode("utf-8"))
+
+    def _add_column(self, name: str) -> None:
+        if name.casefold() in self._names:
+            return
+        if self.count:
+            self._widths.append((self.count, len(self.columns)))
+        self.columns.append(name)
+        self._names[name.casefold()] = name
+
+    def _put(self, line: bytes) -> None:
+        self._lines.append(line)
+        self._size += len(line)
+        self.count += 1
+        if self._size > _FLUSH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._file is None:
+            self._written = self._path()
+            self._file = open(self._written, "wb")  # noqa: SIM115 (closed by `close`)
+            self._lines.insert(0, csv_line(self.columns).encode("utf-8"))
+        end = (self._line_end or "\n").encode()
+        self._file.write(end.join(self._lines) + end if self._lines else b"")
+        self._lines, self._size = [], 0
+
+    def open(self) -> None:
+        """Makes the file even if no row comes."""
+        if self._file is None:
+            self._flush()
+
+    def close(self) -> None:
+        """Writes what is left; fills up the rows written before a column was added."""
+        if self._lines:
+            self._flush()
+        if self._file is None:
+            return
+        self._file.close()
+        if self._widths:
+            self._fill_up()
+
+    def _fill_up(self) -> None:
+        assert self._written is not None
+        narrow = self._written + ".narrow"
+        os.replace(self._written, narrow)
+        end = self._line_end or "\n"
+        with (
+            open(narrow, encoding="utf-8", newline="") as old,
+            open(self._written, "w", encoding="utf-8", newline="") as new,
+        ):
+            rows = csv.reader(old)
+            next(rows)
+            new.write(csv_line(self.columns) + end)
+            for values in rows:
+                missing = self.columns[len(values) :]
+                new.write(csv_line(values + [self._default(name) for name in missing]) + end)
+        os.remove(narrow)

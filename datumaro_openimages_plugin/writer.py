@@ -1,0 +1,308 @@
+"""Writing a dataset: items -> rows of each kind -> tables, masks and images in one target.
+
+Items are written one after another, so a stream needs no more memory than its tables' buffers.
+What the format cannot hold is counted, and reported once per kind at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, LabelCategories
+from datumaro_openimages_plugin.classes import (
+    ClassList,
+    class_list_to_csv,
+    hierarchy_to_json,
+)
+from datumaro_openimages_plugin.errors import AnnotationError
+from datumaro_openimages_plugin.images import IMAGE_COLUMNS, image_meta_line, unsafe_id
+from datumaro_openimages_plugin.kinds import boxes, labels, masks
+from datumaro_openimages_plugin.layout import Layout
+from datumaro_openimages_plugin.mask_files import MaskFiles
+from datumaro_openimages_plugin.media import ImageFiles, item_size
+from datumaro_openimages_plugin.origin import ImportedFrom
+from datumaro_openimages_plugin.shapes import is_outline, masks_from_outlines
+from datumaro_openimages_plugin.sinks import CsvSink
+from datumaro_openimages_plugin.target import Target
+
+__all__ = ["Writer"]
+
+log = logging.getLogger(__name__)
+
+OnError = Callable[[AnnotationError, DatasetItem], None]
+
+_FIELDS = {
+    "images": IMAGE_COLUMNS,
+    "labels": labels.FIELDS,
+    "boxes": boxes.FIELDS,
+    "masks": masks.FIELDS,
+}
+
+
+class Writer:
+    """Writes the items of one dataset.
+
+    Args:
+        target: Where files go.
+        layout: What they are called.
+        categories: The dataset's labels.
+        image_files: Places the pictures; None leaves them out.
+        on_error: Gets the error of each annotation that cannot be written; returns to skip it.
+        always_meta: Whether ``images.meta`` is written where there are no boxes and masks too.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        layout: Layout,
+        categories: LabelCategories,
+        image_files: ImageFiles | None,
+        on_error: OnError,
+        always_meta: bool = False,
+    ) -> None:
+        self._target = target
+        self._layout = layout
+        self._categories = categories
+        self._label_names = [category.name for category in categories]
+        self._image_files = image_files
+        self._on_error = on_error
+        self._always_meta = always_meta
+        self._sinks: dict[tuple[str, str], CsvSink] = {}
+        self._mask_files = MaskFiles(target)
+        self._imports: list[ImportedFrom] = []
+        self._meta_lines: list[str] = []
+        self._needs_meta = False
+        self.lost: Counter[str] = Counter()
+
+    # One item
+
+    def write(self, item: DatasetItem) -> None:
+        """Writes an item: its image's row, its picture, and its annotations.
+
+        Raises:
+            AnnotationError: Its id or subset cannot be part of a file name.
+        """
+        self._check_names(item)
+        origin = getattr(item, "origin", None)
+        if origin is not None:
+            self._remember(origin.dataset)
+        self._write_image(item, origin)
+        if self._image_files is not None:
+            self._image_files.add(item)
+        size = item_size(item)
+        if size is not None:
+            self._meta_lines.append(image_meta_line(item.id, size))
+        if item.annotations:
+            self._write_annotations(item, size)
+        unkept = len(item.attributes) if item.attributes else 0
+        if unkept:
+            self.lost["attributes of items"] += unkept
+
+    def _check_names(self, item: DatasetItem) -> None:
+        reason = unsafe_id(item.id)
+        what = "id"
+        if reason is None:
+            reason, what = unsafe_id(item.subset), "subset"
+            if reason is None and "/" in item.subset:
+                reason = "has a path separator"
+        if reason is not None:
+            raise AnnotationError(
+                f"the item's {what} {reason}; rename it before the export",
+                image_id=item.id,
+                value=item.subset if what == "subset" else None,
+            )
+
+    def _remember(self, imported: ImportedFrom | None) -> None:
+        if imported is not None and not any(known is imported for known in self._imports):
+            self._imports.append(imported)
+
+    def _write_image(self, item: DatasetItem, origin: Any) -> None:
+        sink = self._sink("images", item.subset)
+        if origin is None or origin.source is None:
+            sink.row({"ImageID": item.id, "Subset": item.subset})
+            return
+        self._write_row(
+            sink, origin, {**origin.fields, "ImageID": item.id, "Subset": item.subset}
+        )
+
+    def _write_annotations(self, item: DatasetItem, size: tuple[int, int] | None) -> None:
+        outlines = []
+        mask_like = []
+        box_corners: dict[int, Mapping[str, str]] = {}
+        for number, annotation in enumerate(item.annotations):
+            try:
+                if annotation.type is AnnotationType.label:
+                    self._write_label(item, annotation)
+                elif is_outline(annotation):
+                    self._label_name(annotation)
+                    outlines.append(annotation)
+                elif annotation.type is AnnotationType.bbox:
+                    corners = self._write_box(item, annotation, size)
+                    if corners is not None:
+                        box_corners.setdefault(annotation.group, corners)
+                elif annotation.type is AnnotationType.mask:
+                    mask_like.append((number, annotation))
+                else:
+                    self.lost[f"{annotation.type.name} annotations"] += 1
+            except ValueError as error:
+                self._refuse(error, item, number)
+        if outlines and size is None:
+            self.lost["outlines on images of unknown size"] += len(outlines)
+        elif outlines and size is not None:
+            mask_like += [(-1, mask) for mask in masks_from_outlines(outlines, size)]
+        if mask_like:
+            self._write_masks(item, mask_like, box_corners)
+
+    def _write_label(self, item: DatasetItem, annotation: Any) -> None:
+        name = self._label_name(annotation)
+        origin = getattr(annotation, "origin", None)
+        old = {} if origin is None else origin.fields
+        fields = labels.to_fields(annotation, name, item.id, old)
+        self._count_attributes("label", annotation, labels.ATTRIBUTES)
+        self._write_row(self._sink("labels", item.subset), origin, fields)
+
+    def _write_box(
+        self, item: DatasetItem, annotation: Any, size: tuple[int, int] | None
+    ) -> Mapping[str, str] | None:
+        name = self._label_name(annotation)
+        origin = getattr(annotation, "origin", None)
+        old, frac = ({}, ()) if origin is None else (origin.fields, origin.fractions)
+        fields = boxes.to_fields(annotation, name, item.id, size, old, frac)
+        if fields is None:
+            self.lost["boxes on images of unknown size"] += 1
+            return None
+        self._needs_meta = True
+        self._count_attributes("box", annotation, boxes.ATTRIBUTES)
+        self._write_row(self._sink("boxes", item.subset), origin, fields)
+        return {column: fields[column] for column in boxes.COORDINATES}
+
+    def _write_masks(
+        self,
+        item: DatasetItem,
+        mask_like: list[tuple[int, Any]],
+        box_corners: Mapping[int, Mapping[str, str]],
+    ) -> None:
+        self._needs_meta = True
+        taken = {str(mask.attributes.get("box_id")) for _, mask in mask_like}
+        for number, mask in mask_like:
+            try:
+                name = self._label_name(mask)
+                untouched = masks.is_untouched(mask)
+                origin = mask.origin if untouched else None
+                old = origin.fields if origin is not None else {}
+                corners = box_corners.get(mask.group) if mask.group else None
+                fields = masks.to_fields(mask, name, item.id, old, corners)
+                if not fields["BoxID"]:
+                    fields["BoxID"] = _free_box_id(taken)
+                fields["MaskPath"] = self._mask_files.place(mask, item, name, fields, untouched)
+                self._count_attributes("mask", mask, masks.ATTRIBUTES)
+                self._write_row(self._sink("masks", item.subset), origin, fields)
+            except ValueError as error:
+                self._refuse(error, item, number)
+
+    def _write_row(self, sink: CsvSink, origin: Any, fields: Mapping[str, str]) -> None:
+        """Writes a row as it stood where nothing of it changed, else its fields."""
+        if origin is not None:
+            old = origin.fields
+            line_end = origin.source.line_end(origin.row)
+            if sink.accepts_raw(tuple(old), line_end) and old == fields:
+                raw = origin.raw
+                if raw is not None:
+                    sink.raw(raw)
+                    return
+        sink.row(fields)
+
+    def _label_name(self, annotation: Any) -> str:
+        """The LabelName of an annotation.
+
+        Raises:
+            ValueError: It has no label, or one that the categories lack.
+        """
+        label = annotation.label
+        if label is None:
+            raise ValueError("has no label; give it one or remove it")
+        if not 0 <= label < len(self._label_names):
+            raise ValueError(f"has label {label}, and there are {len(self._label_names)} labels")
+        return self._label_names[label]
+
+    def _refuse(self, error: ValueError, item: DatasetItem, number: int) -> None:
+        if isinstance(error, AnnotationError):
+            self._on_error(error, item)
+            return
+        shown = "a shape" if number < 0 else f"annotation {number}"
+        if 0 <= number < len(item.annotations):
+            shown += f" ({item.annotations[number].type.name})"
+        self._on_error(
+            AnnotationError(f"{shown} {error}", image_id=item.id, file=item.subset), item
+        )
+
+    def _count_attributes(self, kind: str, annotation: Any, known: frozenset[str]) -> None:
+        attributes = annotation.attributes
+        if attributes and not known.issuperset(attributes):
+            for name in attributes:
+                if name not in known:
+                    self.lost[f"{name!r} attributes of {kind} annotations"] += 1
+
+    def _sink(self, kind: str, subset: str) -> CsvSink:
+        sink = self._sinks.get((kind, subset))
+        if sink is None:
+            name = self._layout.file(kind, subset)
+            sink = self._sinks[kind, subset] = CsvSink(
+                lambda: self._target.path(name), _FIELDS[kind], boxes.default
+            )
+        return sink
+
+    # The end
+
+    def finish(self) -> None:
+        """Writes what belongs to the whole dataset: classes, hierarchy, sizes."""
+        for sink in self._sinks.values():
+            sink.close()
+        carried = self._carried_classes()
+        header = self._layout.has_class_header()
+        self._write_bytes(
+            "classes", class_list_to_csv(self._categories, carried, header=header)
+        )
+        self._write_bytes("hierarchy", hierarchy_to_json(self._shown_parents(carried), carried))
+        if self._meta_lines and (self._needs_meta or self._always_meta):
+            text = "\n".join(["# <image name> <height> <width>", "", *self._meta_lines, ""])
+            self._write_bytes("images_meta", text.encode("utf-8"))
+        for what, count in sorted(self.lost.items()):
+            log.warning("open_images cannot hold %s: %d not written", what, count)
+
+    def _carried_classes(self) -> ClassList | None:
+        lists = [imported.classes for imported in self._imports]
+        if not lists:
+            return None
+        display_names = {k: v for part in reversed(lists) for k, v in part.display_names.items()}
+        hierarchy = next((part.hierarchy for part in lists if part.hierarchy is not None), None)
+        return replace(lists[0], display_names=display_names, hierarchy=hierarchy)
+
+    def _shown_parents(self, carried: ClassList | None) -> LabelCategories:
+        """The categories, with the parents of the carried hierarchy where they show none."""
+        if carried is None or carried.hierarchy is None:
+            return self._categories
+        if any(category.parent for category in self._categories):
+            return self._categories
+        parents = carried.hierarchy.parents(set(self._label_names))
+        return LabelCategories.from_iterable(
+            (name, parents.get(name, "")) for name in self._label_names
+        )
+
+    def _write_bytes(self, kind: str, data: bytes) -> None:
+        with open(self._target.path(self._layout.file(kind)), "wb") as file:
+            file.write(data)
+
+
+def _free_box_id(taken: set[str]) -> str:
+    """The first of 00000000, 00000001 … that no mask of the image has."""
+    number = 0
+    while f"{number:08x}" in taken:
+        number += 1
+    taken.add(f"{number:08x}")
+    return f"{number:08x}"
