@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
+from typing import Any
 
 import attr
 import numpy as np
@@ -84,7 +86,7 @@ class Reader:
         self._missing: set[str] | None = None
         self._report_files()
 
-    def _kinds(self) -> Sequence[tuple[KindTable, object]]:
+    def _kinds(self) -> Sequence[tuple[KindTable, Any]]:
         return (self.label_table, labels), (self.box_table, boxes), (self.mask_table, masks)
 
     # Files and columns
@@ -182,9 +184,10 @@ class Reader:
         rows = self.images.list_rows(numbers)
         for i, (image_id, subset, file) in enumerate(zip(ids, subsets, files, strict=True)):
             annotations = annotations_list()
-            for made, stops in parts:
-                if stops[i] < stops[i + 1]:
-                    annotations.extend(made[stops[i] : stops[i + 1]])
+            # Made when the item is, so that a stream's objects never outlive their turn.
+            for made, counts in parts:
+                if counts[i]:
+                    annotations.extend(islice(made, counts[i]))
             size = batch.sizes[i]
             source = None if rows[i] < 0 else self.images.rows
             origin = ImageOrigin(source, rows[i], size, (image_id, subset), self._shared)
@@ -201,14 +204,16 @@ class Reader:
         known = np.array([size or (1, 1) for size in sizes], np.float64).reshape(-1, 2)
         return Batch(numbers, known[:, 0], known[:, 1], sizes, subsets)
 
-    def _annotations(self, table: KindTable, kind: object, batch: Batch) -> tuple[list, list[int]]:
+    def _annotations(
+        self, table: KindTable, kind: Any, batch: Batch
+    ) -> tuple[Iterator[Any], list[int]]:
+        """The annotations of a batch in order, and how many each image has."""
         rows, counts = table.of_images(batch.images)
-        stops = np.concatenate([[0], np.cumsum(counts)]).tolist()
         if not len(rows):
-            return [], stops
+            return iter(()), counts.tolist()
         if kind is masks:
-            return masks.from_rows(table, rows, batch, counts, self.files), stops
-        return kind.from_rows(table, rows, batch, counts), stops  # type: ignore[attr-defined]
+            return masks.from_rows(table, rows, batch, counts, self.files), counts.tolist()
+        return kind.from_rows(table, rows, batch, counts), counts.tolist()
 
     def _media(self, file: str | None, size: tuple[int, int] | None) -> Image | None:
         if file is None:
@@ -236,7 +241,7 @@ _OTHERS = other_fields(OriginItem, {"id", "subset", "media", "annotations", "att
 
 
 def _item(
-    image_id: str, subset: str, media: Image | None, annotations: list, origin: ImageOrigin
+    image_id: str, subset: str, media: Image | None, annotations: list[Any], origin: ImageOrigin
 ) -> DatasetItem:
     """An item, made without its validators where its names need none."""
     if not (image_id.isalnum() and subset.isalnum()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,8 +72,10 @@ def columns(labels: Labels) -> Sequence[Column]:
     )
 
 
-def from_rows(table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray) -> list[Any]:
-    """Makes the boxes of some rows; those of one image are in groups 1, 2, 3 …
+def from_rows(
+    table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray
+) -> Iterator[Any]:
+    """Makes the boxes of some rows, one after another; an image's are in groups 1, 2, 3 …
 
     Args:
         table: The kind's rows.
@@ -86,24 +88,21 @@ def from_rows(table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarr
     keys, attributes = _attributes(table, rows)
     groups = np.arange(1, len(rows) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
     new, new_origin, source = OriginBbox.__new__, Origin.__new__, table.rows
-    made = []
-    for label, key, group, corners, row in zip(
-        labels, keys, groups.tolist(), points, rows.tolist(), strict=True
-    ):
+    at = 0
+    for label, key, group, row in zip(labels, keys, groups.tolist(), rows.tolist(), strict=True):
         box = new(OriginBbox)
         box.id = box.z_order = 0
         box.label = label
         box.group = group
-        box.points = corners
+        box.points = points[at : at + 4]
+        at += 4
         box.attributes = attributes[key].copy()
         box.origin = origin = new_origin(Origin)
         origin.source = source
         origin.row = row
-        made.append(box)
-    for set_field, value in _OTHERS:
-        for box in made:
+        for set_field, value in _OTHERS:
             set_field(box, value)
-    return made
+        yield box
 
 
 _OTHERS = other_fields(
@@ -113,8 +112,8 @@ _OTHERS = other_fields(
 
 def _points_px(
     table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray
-) -> list[list[float]]:
-    """n lists of x1, y1, x2, y2 in pixels, rounded as this Datumaro rounds points."""
+) -> list[float]:
+    """x1, y1, x2, y2 of all boxes in pixels, rounded as this Datumaro rounds points."""
     widths, heights = np.repeat(batch.widths_px, counts), np.repeat(batch.heights_px, counts)
     points = np.empty((len(rows), 4))
     for column, (low, high, size) in enumerate(
@@ -124,7 +123,7 @@ def _points_px(
         # A Bbox is made of corner and extent; adding them again is part of its exact value.
         points[:, column] = start
         points[:, column + 2] = start + (table.number[high][rows] * size - start)
-    return round_points(points)  # type: ignore[no-any-return]
+    return round_points(points.reshape(-1))  # type: ignore[no-any-return]
 
 
 def _attributes(table: KindTable, rows: np.ndarray) -> tuple[list[int], dict[int, dict[str, Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,10 @@ def columns(labels: Labels) -> Sequence[Column]:
     )
 
 
-def from_rows(table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray) -> list[Any]:
-    """Makes the labels of some rows.
+def from_rows(
+    table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray
+) -> Iterator[Any]:
+    """Makes the labels of some rows, one after another.
 
     Args:
         table: The kind's rows.
@@ -57,25 +59,22 @@ def from_rows(table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarr
     """
     label_of, score_of = table.values["LabelName"], table.values["Confidence"]
     labels = np.array(label_of or [0])[table.code["LabelName"][rows]].tolist()
-    scores = [score_of[code] for code in table.code["Confidence"][rows].tolist()]
+    scores = table.code["Confidence"][rows].tolist()
     new, source = OriginLabel.__new__, table.rows
     new_origin = Origin.__new__
-    made = []
     # Constructors with their converters and validators take several times as long; a test holds
     # the result against the constructor's.
     for label, score, row in zip(labels, scores, rows.tolist(), strict=True):
         annotation = new(OriginLabel)
         annotation.id = annotation.group = 0
         annotation.label = label
-        annotation.attributes = {"score": score}
+        annotation.attributes = {"score": score_of[score]}
         annotation.origin = origin = new_origin(Origin)
         origin.source = source
         origin.row = row
-        made.append(annotation)
-    for set_field, value in _OTHERS:
-        for annotation in made:
+        for set_field, value in _OTHERS:
             set_field(annotation, value)
-    return made
+        yield annotation
 
 
 _OTHERS = other_fields(OriginLabel, {"id", "group", "label", "attributes", "origin"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -78,8 +78,8 @@ def _keys(table: KindTable, rows: np.ndarray, labels: int) -> np.ndarray:
 
 def from_rows(
     table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray, files: DatasetFiles
-) -> list[Any]:
-    """Makes the masks of some rows; their pictures are decoded when asked for.
+) -> Iterator[Any]:
+    """Makes the masks of some rows, one after another; their pictures are decoded when asked for.
 
     Args:
         table: The kind's rows.
@@ -90,7 +90,6 @@ def from_rows(
     """
     labels = np.array(table.values["LabelName"] or [0])[table.code["LabelName"][rows]].tolist()
     of_image = np.repeat(np.arange(len(counts)), counts).tolist()
-    made = []
     for label, at, row in zip(labels, of_image, rows.tolist(), strict=True):
         path, box_id = table.text_at("MaskPath", row), table.text_at("BoxID", row)
         attributes: dict[str, Any] = {} if box_id is None else {"box_id": box_id}
@@ -101,16 +100,13 @@ def from_rows(
         image = MaskImage(
             None if name is None else files.source.reader(name), path or "", batch.sizes[at]
         )
-        made.append(
-            OriginMask(
-                image=image,
-                label=label,
-                attributes=attributes,
-                group=int(table.extra["group"][row]),
-                origin=Origin(table.rows, row),
-            )
+        yield OriginMask(
+            image=image,
+            label=label,
+            attributes=attributes,
+            group=int(table.extra["group"][row]),
+            origin=Origin(table.rows, row),
         )
-    return made
 
 
 class MaskImage:
