@@ -67,7 +67,7 @@ def hierarchy_to_json(
     base = _with_own_root(hierarchy, wanted, classes)
     removed = classes - wanted.keys() - set(wanted.values())
     graph = _graph(base, wanted, changed, removed)
-    names = [node.name for node in base.nodes[1:] if node.name not in removed]
+    names = [node.name for node in base.nodes if node.name not in {*removed, base.root}]
     names += [name for name in (*wanted, *wanted.values()) if name in graph]
     repeat = _connect(graph, base.root, dict.fromkeys(names))
     tree = _settled(_tree(graph, base.root, repeat), wanted)
@@ -173,7 +173,7 @@ def _graph(
         if not moved and child != base.root and parent not in removed and child not in removed:
             graph.setdefault(parent, {})[child, kind] = None
     for child, parent in wanted.items():
-        if child in changed and parent:
+        if parent:  # what did not change is there already
             graph.setdefault(parent, {})[child, SUBCATEGORY] = None
     return graph
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datumaro_openimages_plugin.files import DatasetFiles
 
-__all__ = ["ANNOTATIONS_DIR", "IMAGES_DIR", "MASKS_DIR", "NAMES", "Layout"]
+__all__ = ["ANNOTATIONS_DIR", "IMAGES_DIR", "MASKS_DIR", "NAMES", "Layout", "OpenImagesPath"]
 
 ANNOTATIONS_DIR = "annotations"
 IMAGES_DIR = "images"
@@ -72,3 +72,23 @@ class Layout:
     def has_class_header(self) -> bool:
         """Whether the class list of this layout has a header row, as published since V6."""
         return "oidv" in self.file("classes").rpartition("/")[2].lower()
+
+
+class OpenImagesPath:
+    """Names of files and folders, under the attributes that the built-in's class of this name has."""
+
+    ANNOTATIONS_DIR = ANNOTATIONS_DIR
+    IMAGES_DIR = IMAGES_DIR
+    MASKS_DIR = MASKS_DIR
+    FULL_IMAGE_DESCRIPTION_FILE_NAME = "image_ids_and_rotation.csv"
+    SUBSET_IMAGE_DESCRIPTION_FILE_PATTERNS = (
+        "*-images-with-rotation.csv",
+        "*-images-with-labels-with-rotation.csv",
+        "*-image_ids_and_rotation.csv",
+    )
+    V5_CLASS_DESCRIPTION_FILE_NAME = "class-descriptions.csv"
+    V5_CLASS_DESCRIPTION_BBOX_FILE_NAME = "class-descriptions-boxable.csv"
+    HIERARCHY_FILE_NAME = "bbox_labels_600_hierarchy.json"
+    LABEL_DESCRIPTION_FILE_SUFFIX = "-annotations-human-imagelabels.csv"
+    BBOX_DESCRIPTION_FILE_SUFFIX = "-annotations-bbox.csv"
+    MASK_DESCRIPTION_FILE_SUFFIX = "-annotations-object-segmentation.csv"

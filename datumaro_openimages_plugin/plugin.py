@@ -1,4 +1,8 @@
-"""The three classes that Datumaro sees: importer, extractor and exporter of ``open_images``."""
+"""The three classes that Datumaro sees: importer, extractor and exporter of ``open_images``.
+
+Datumaro imports this module whenever it lists its formats, so what reads and writes is imported
+only where it is used.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,10 @@ from typing import Any
 
 import numpy as np
 from datumaro.components.errors import MediaTypeError
+from datumaro.components.format_detection import (
+    FormatDetectionConfidence,
+    FormatDetectionContext,
+)
 
 from datumaro_openimages_plugin._host import (
     AnnotationType,
@@ -25,10 +33,8 @@ from datumaro_openimages_plugin._host import (
 )
 from datumaro_openimages_plugin.archive import is_zip, open_source
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError, SaveError
-from datumaro_openimages_plugin.exporting import ExportOptions, export
 from datumaro_openimages_plugin.files import DatasetFiles
-from datumaro_openimages_plugin.layout import NAMES
-from datumaro_openimages_plugin.reader import Reader
+from datumaro_openimages_plugin.layout import NAMES, OpenImagesPath
 
 __all__ = [
     "OpenImagesBase",
@@ -36,6 +42,7 @@ __all__ = [
     "OpenImagesExporter",
     "OpenImagesExtractor",
     "OpenImagesImporter",
+    "OpenImagesPath",
 ]
 
 NAME = "open_images"
@@ -74,6 +81,8 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         self._stream = stream
         self._policy = None if ctx is None else ctx.error_policy
         self._error: FormatError | None = None
+        from datumaro_openimages_plugin.reader import Reader
+
         self._reader = Reader(path, image_meta, self._on_error)
         super().__init__(subsets=self._reader.subset_names, ctx=ctx)
         self._length = len(self._reader.images)
@@ -153,10 +162,30 @@ class _Subset(DatasetBase):  # type: ignore[misc]
         return self._parent.is_stream
 
 
+#: Kind of file -> columns that tell it from files of the same name in other formats.
+_TELLING = {
+    "images": ("ImageID", "Subset"),
+    "labels": ("ImageID", "LabelName", "Confidence"),
+    "boxes": ("ImageID", "LabelName", "XMin"),
+    "masks": ("ImageID", "LabelName", "MaskPath"),
+}
+
+
 class OpenImagesImporter(Importer):  # type: ignore[misc]
     """Finds Open Images datasets: folders in any published layout or in CVAT's, and zips."""
 
     NAME = NAME
+
+    @classmethod
+    def detect(cls, context: FormatDetectionContext) -> FormatDetectionConfidence:
+        """Claims folders in which a file has both a known name and its kind's columns."""
+        from datumaro_openimages_plugin.tables import has_columns
+
+        files = DatasetFiles(open_source(context.root_path))
+        for kind, columns in _TELLING.items():
+            if any(has_columns(files.source, file.name, columns) for file in files.all(kind)):
+                return FormatDetectionConfidence.MEDIUM
+        context.fail("no file has the name and the columns of an Open Images table")
 
     @classmethod
     def find_sources(cls, path: str) -> list[dict[str, Any]]:
@@ -164,7 +193,7 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
         if not os.path.isdir(path) and not is_zip(path):
             return []
         files = DatasetFiles(open_source(path))
-        found = any(files.all(kind) for kind in ("images", "labels", "boxes", "masks"))
+        found = any(files.all(kind) for kind in _TELLING)
         return [{"url": path, "format": NAME}] if found else []
 
     @classmethod
@@ -262,6 +291,8 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             SaveError: The target cannot be written; what was there is unchanged.
             AnnotationError: Something cannot be written in this format.
         """
+        from datumaro_openimages_plugin.exporting import ExportOptions, export
+
         media_type = self._extractor.media_type()
         if media_type and not issubclass(media_type, Image):
             raise MediaTypeError("Media type is not an image")

@@ -28,7 +28,7 @@ from pyarrow import csv as pacsv
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.errors import FormatError
 
-__all__ = ["Column", "CsvTable", "OnError", "Rows"]
+__all__ = ["Column", "CsvTable", "OnError", "Rows", "has_columns"]
 
 OnError = Callable[[FormatError], None]
 """Gets the error of a bad row; raises it, or returns to have the row left out."""
@@ -342,6 +342,15 @@ class CsvTable:
         if len(header) > _MAX_COLUMNS:
             raise FormatError("the header has too many columns", file=self.name, value=len(header))
         return [name.strip() for name in header], start, "\r\n" if text.endswith("\r\n") else "\n"
+
+
+def has_columns(source: Source, name: str, columns: Sequence[str]) -> bool:
+    """Whether a file is a table that has these columns, whatever case they are written in."""
+    try:
+        table = CsvTable(source, name)
+    except (FormatError, OSError):
+        return False
+    return all(table.actual(column) is not None for column in columns)
 
 
 class _Tail(io.RawIOBase):

@@ -1,0 +1,1 @@
+"""The kinds of annotation, one module each; `KINDS` is their order."""

@@ -1,0 +1,230 @@
+"""Gives Datumaro the plugins that installed packages declare: entry points -> Environment.
+
+Datumaro reads no entry points. This module wraps the two functions by which an ``Environment``
+loads its built-in plugins, so that every class declared under the entry-point group
+``datumaro.plugins``, by whatever package, takes the place of the built-in of the same name and
+kind: in every environment, process and ``datum`` command. It is the only module that touches
+Datumaro's private names.
+
+Python's start only pays for `_autoload`, which calls `install` when Datumaro is imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any
+
+from datumaro_openimages_plugin import _autoload
+
+__all__ = ["GROUP", "HOOKS", "on_import", "register", "unregister"]
+
+log = logging.getLogger(__name__)
+
+GROUP = "datumaro.plugins"
+_LOADERS = ("_load_builtin_plugins", "_load_builtin_plugins_from_importlib")
+_ENVIRONMENT = "datumaro.components.environment"
+_PATTERNS = "SUBSET_IMAGE_DESCRIPTION_FILE_PATTERNS"
+_OUR_PATTERN = "*-image_ids_and_rotation.csv"
+
+#: Our own classes, for where no installed metadata declares them.
+_OWN = [
+    EntryPoint(name, f"{__package__}.plugin:{name}", GROUP)
+    for name in ("OpenImagesExtractor", "OpenImagesImporter", "OpenImagesExporter")
+]
+
+#: The functions that were wrapped, by class and name; empty while nothing is registered.
+_originals: dict[str, Any] = {}
+_broken: set[str] = set()
+
+
+def register() -> None:
+    """Puts the declared plugins in place, now and for every environment to come.
+
+    Called by itself where the package is installed; by hand where it is only on the path. A
+    second call does nothing.
+    """
+    import datumaro.components.environment  # noqa: F401 (hooked below, as all that is imported)
+
+    _autoload.watch()
+    for name in HOOKS:
+        if name in sys.modules:
+            on_import(sys.modules[name])
+
+
+def on_import(module: ModuleType) -> None:
+    """Does to a module of Datumaro what there is to do once it has been imported."""
+    HOOKS[module.__name__](module)
+
+
+def unregister() -> None:
+    """Undoes `register`: Datumaro has its own plugins again."""
+    _autoload.unwatch()
+    module = sys.modules.get(_ENVIRONMENT)
+    if module is None or not _originals:
+        return
+    environment = module.Environment
+    ours = _declared()
+    for name in _LOADERS:
+        if name in _originals:
+            setattr(environment, name, _originals.pop(name))
+    dataset = sys.modules.get("datumaro.components.dataset")
+    if dataset is not None and "export" in _originals:
+        dataset.Dataset.export = _originals.pop("export")
+    for name in _BUILT_IN_MODULES:
+        _set_patterns(sys.modules.get(name), add=False)
+    _originals.clear()
+    default = getattr(module, "DEFAULT_ENVIRONMENT", None)
+    if default is not None and default._builtins_initialized:
+        _replace_registered(default, ours, environment._load_builtin_plugins())
+
+
+def install(module: ModuleType) -> None:
+    """Wraps the loading of built-in plugins in Datumaro's environment module."""
+    if _originals:
+        return
+    environment = module.Environment
+    for name in _LOADERS:
+        original = environment.__dict__.get(name)
+        if original is not None:
+            _originals[name] = original
+            setattr(environment, name, classmethod(_with_declared(original.__func__)))
+    default = getattr(module, "DEFAULT_ENVIRONMENT", None)
+    if default is not None and default._builtins_initialized:
+        _replace_registered(default, _declared(), _declared())
+
+
+def _with_declared(load: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
+    @functools.wraps(load)
+    def loaded(cls: Any) -> list[Any]:
+        plugins = load(cls)
+        # Classes where Datumaro imports its own, lazy entries where it has lazy ones.
+        eager = not any(hasattr(plugin, "METADATA") for plugin in plugins)
+        declared = _declared(eager)
+        keys = {_key(plugin) for plugin in declared}
+        return [plugin for plugin in plugins if _key(plugin) not in keys] + declared
+
+    return loaded
+
+
+def _replace_registered(environment: Any, old: Iterable[Any], new: Iterable[Any]) -> None:
+    """Swaps plugins in an environment that has its registries already."""
+    keys = {_key(plugin) for plugin in old}
+    groups = getattr(environment.importers, "extension_groups", {})
+    names = {name for name, kind in keys if kind == "Importer"}
+    for entries in groups.values():
+        entries[:] = [(name, plugin) for name, plugin in entries if name not in names]
+    register_plugins = getattr(environment, "register_plugins", None)
+    if register_plugins is None:
+        register_plugins = environment._register_plugins
+    register_plugins([plugin for plugin in new if _key(plugin) in keys])
+
+
+# What packages declare
+
+
+def _declared(eager: bool = False) -> list[Any]:
+    """The declared plugins as this Datumaro registers them; broken ones are reported once."""
+    found = []
+    declared = list(entry_points(group=GROUP))
+    if not any(entry_point.module.startswith(__package__) for entry_point in declared):
+        declared += _OWN  # on the path, not installed
+    for entry_point in declared:
+        try:
+            found.append(_registrable(entry_point, eager))
+        except Exception as error:  # a foreign package may fail in any way
+            if entry_point.value not in _broken:
+                _broken.add(entry_point.value)
+                log.warning(
+                    "the Datumaro plugin %r (%s) cannot be used: %s",
+                    entry_point.name,
+                    entry_point.value,
+                    error,
+                )
+    return found
+
+
+def _registrable(entry_point: EntryPoint, eager: bool) -> Any:
+    plugin = entry_point.load()
+    kind = _kind(plugin)
+    if kind is None:
+        raise TypeError("it is no plugin class of this Datumaro")
+    if not getattr(plugin, "NAME", None):
+        raise TypeError("it has no NAME")
+    try:
+        from datumaro.components.lazy_plugin import STR_TO_PLUGIN_TYPES, get_lazy_plugin
+    except ImportError:
+        return plugin
+    if eager or kind not in STR_TO_PLUGIN_TYPES:
+        return plugin
+    metadata = {"file_extensions": plugin.get_file_extensions()} if kind == "Importer" else {}
+    path = f"{entry_point.module}.{entry_point.attr}"
+    return get_lazy_plugin(path, plugin.NAME, kind, [], metadata)
+
+
+def _key(plugin: Any) -> tuple[str | None, str | None]:
+    """What a plugin replaces: the one of the same name and kind."""
+    return getattr(plugin, "NAME", None), _kind(plugin)
+
+
+def _kind(plugin: Any) -> str | None:
+    """The name of the plugin type that a class belongs to."""
+    if not isinstance(plugin, type):
+        return None
+    from datumaro.components.cli_plugin import plugin_types
+
+    # A transform is also a dataset, so the more special type comes first.
+    types = sorted(plugin_types(), key=lambda t: -len(t.__mro__))
+    return next((t.__name__ for t in types if issubclass(plugin, t)), None)
+
+
+# Datumaro's own Open Images
+
+
+def _set_patterns(module: ModuleType | None, add: bool = True) -> None:
+    """Lets those who go by the built-in's file patterns, as CVAT does, see our image lists."""
+    path = getattr(module, "OpenImagesPath", None)
+    if path is None:
+        return
+    patterns = tuple(p for p in getattr(path, _PATTERNS) if p != _OUR_PATTERN)
+    setattr(path, _PATTERNS, (*patterns, _OUR_PATTERN) if add else patterns)
+
+
+def _explain_zip_target(module: ModuleType) -> None:
+    """Makes saving over a zip say what to do; Datumaro would only say that the file exists."""
+    if "export" in _originals:
+        return
+    export = _originals["export"] = module.Dataset.export  # type: ignore[attr-defined]
+
+    @functools.wraps(export)
+    def checked(self: Any, save_dir: str, format: Any, **options: Any) -> Any:
+        name = format if isinstance(format, str) else getattr(format, "NAME", None)
+        if name == "open_images" and save_dir and os.path.isfile(save_dir):
+            from datumaro_openimages_plugin.errors import SaveError
+
+            raise SaveError(
+                "a dataset that was read from a zip is saved to another place: give a folder, "
+                "with zip=True for a zip inside of it",
+                file=save_dir,
+            )
+        return export(self, save_dir, format, **options)
+
+    module.Dataset.export = checked  # type: ignore[attr-defined]
+
+
+_BUILT_IN_MODULES = (
+    "datumaro.plugins.data_formats.open_images",
+    "datumaro.plugins.open_images_format",
+)
+
+#: Module of Datumaro -> what is done to it once it has been imported.
+HOOKS: dict[str, Callable[[ModuleType], None]] = {
+    _ENVIRONMENT: install,
+    "datumaro.components.dataset": _explain_zip_target,
+    **{name: _set_patterns for name in _BUILT_IN_MODULES},
+}
