@@ -1,4 +1,4 @@
-"""Small Open Images folders, and an item-by-item comparison of what two readers make of them."""
+"""Small Open Images folders, each for one thing that real ones have."""
 
 from __future__ import annotations
 
@@ -6,89 +6,19 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
-from datumaro.components.annotation import AnnotationType, CompiledMask, LabelCategories
-
-SIZES = {"a": (20, 40), "b": (7, 13), "c": (16, 16)}
-
-IMAGE_HEADER = (
-    "ImageID,Subset,OriginalURL,OriginalLandingURL,License,AuthorProfileURL,Author,Title,"
-    "OriginalSize,OriginalMD5,Thumbnail300KURL,Rotation\n"
+from oi_files import (
+    BOX_HEADER,
+    CLASSES,
+    LABEL_HEADER,
+    SIZES,
+    base,
+    base_files,
+    base_media,
+    image_list,
+    mask_png,
+    picture,
+    write,
 )
-LABEL_HEADER = "ImageID,Source,LabelName,Confidence\n"
-BOX_HEADER = (
-    "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,"
-    "IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside\n"
-)
-MASK_HEADER = (
-    "MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax,PredictedIoU,Clicks\n"
-)
-CLASSES = '/m/0,Zero\n/m/1,"One, first"\n/m/2,Two\n/m/3,Three\n/m/4,Four\n'
-
-Files = dict[str, str]
-
-
-def image_list(*rows: tuple[str, str]) -> str:
-    """A list of (id, subset)."""
-    return IMAGE_HEADER + "".join(f"{name},{subset},,,,,,,,,,\n" for name, subset in rows)
-
-
-def write(root: Path, files: Files) -> Path:
-    """Puts text files below a folder."""
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode("utf-8"))
-    return root
-
-
-def picture(root: Path, name: str, size: tuple[int, int]) -> None:
-    """Draws a picture of (height, width) ``size``."""
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    y, x = np.mgrid[: size[0], : size[1]]
-    pixels = np.stack([x * 5 % 256, y * 9 % 256, (x + y) * 3 % 256], axis=2).astype(np.uint8)
-    assert cv2.imwrite(str(path), pixels)
-
-
-def mask_png(root: Path, name: str, size: tuple[int, int], columns: slice = slice(0, 3)) -> None:
-    """Draws a 1-bit mask with some columns set."""
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.zeros(size, np.uint8)
-    pixels[1:5, columns] = 255
-    assert cv2.imwrite(str(path), pixels, [cv2.IMWRITE_PNG_BILEVEL, 1])
-
-
-def base_files() -> Files:
-    """Two subsets with labels, boxes and one mask."""
-    return {
-        "annotations/class-descriptions.csv": CLASSES,
-        "annotations/train-images-with-rotation.csv": image_list(("a", "train"), ("b", "train")),
-        "annotations/test-images-with-rotation.csv": image_list(("c", "test")),
-        "annotations/train-annotations-human-imagelabels.csv": LABEL_HEADER
-        + "a,verification,/m/0,1\na,crowdsource-verification,/m/1,0\nb,verification,/m/4,1\n",
-        "annotations/train-annotations-bbox.csv": BOX_HEADER
-        + "a,xclick,/m/1,1,0.1,0.3333333,0.2,0.9,1,0,-1,0,1\n"
-        + "a,activemil,/m/2,1,0.0,1.0,0.0,1.0,-1,-1,-1,-1,-1\n"
-        + "b,xclick,/m/1,1,0.0134,0.94,0.123456,0.6543211,0,0,0,0,0\n",
-        "annotations/train-annotations-object-segmentation.csv": MASK_HEADER
-        + "a_m1_0.png,a,/m/1,0badcafe,0.100000,0.333333,0.200000,0.900000,0.87654,0.1 0.2 0;\n",
-    }
-
-
-def base_media(root: Path) -> None:
-    """The pictures of `base_files`."""
-    picture(root, "images/train/a.jpg", SIZES["a"])
-    picture(root, "images/train/b.jpg", SIZES["b"])
-    picture(root, "images/test/c.png", SIZES["c"])
-    mask_png(root, "masks/train/a_m1_0.png", SIZES["a"])
-
-
-def base(root: Path) -> None:
-    write(root, base_files())
-    base_media(root)
 
 
 def v4_names(root: Path) -> None:
@@ -149,7 +79,7 @@ def many_masks(root: Path) -> None:
         "a_m2_2.png,a,/m/2,00000002,0.000000,1.000000,0.000000,1.000000,,\n"
         "a_m2_3.png,a,/m/2,00000003,0.000000,1.000000,0.000000,1.000000,0.25,\n"
         "a_m4_4.png,a,/m/4,00000004,,,,,,\n"
-        "a_m4_5.png,a,/m/4,,0.1,0.2,,0.3,,\n"
+        "a_m4_5.png,a,/m/4,00000005,0.1,0.2,,0.3,,\n"
         "a_m4_6.png,a,/m/4,00000006,0.5,0.6,0.5,0.6,,\n"
     )
     write(root, files)
@@ -226,6 +156,7 @@ def full_list(root: Path) -> None:
     )
     write(root, files)
     base_media(root)
+    mask_png(root, "masks/validation/a_m1_0.png", SIZES["a"])
 
 
 def no_lists(root: Path) -> None:
@@ -273,6 +204,47 @@ def dataset_meta(root: Path) -> None:
     write(root, {"dataset_meta.json": json.dumps({"label_map": {i: n for n, i in labels.items()}})})
 
 
+def two_class_lists(root: Path) -> None:
+    """The boxable classes stand before all classes, whatever their order in them."""
+    base(root)
+    boxable = "".join(reversed(CLASSES.splitlines(keepends=True)))
+    write(root, {"annotations/class-descriptions-boxable.csv": boxable})
+
+
+def dashed_subset(root: Path) -> None:
+    """A subset whose name has a dash."""
+    files = {
+        name.replace("/train-", "/my-set-"): text.replace(",train", ",my-set")
+        for name, text in base_files().items()
+    }
+    write(root, files)
+    for name in ("a", "b"):
+        picture(root, f"images/my-set/{name}.jpg", SIZES[name])
+    picture(root, "images/test/c.png", SIZES["c"])
+    mask_png(root, "masks/my-set/a_m1_0.png", SIZES["a"])
+
+
+def shuffled_rows(root: Path) -> None:
+    """Rows of one image that do not stand together."""
+    files = base_files()
+    for name in files:
+        if "-annotations-" in name:
+            header, *rows = files[name].splitlines(keepends=True)
+            files[name] = header + "".join(rows[::2] + rows[1::2] + list(reversed(rows)))
+    write(root, files)
+    base_media(root)
+
+
+def line_ends(root: Path) -> None:
+    """Carriage returns, a missing last line end, a quoted field with a line end in it."""
+    files = {name: text.replace("\n", "\r\n") for name, text in base_files().items()}
+    files["annotations/train-images-with-rotation.csv"] += 'n,train,,,,,,"one\r\ntwo",,,,0'
+    files["annotations/train-annotations-bbox.csv"] += "\r\nn,,/m/0,1,0,1,0,1,0,0,0,0,0"
+    write(root, files)
+    base_media(root)
+    picture(root, "images/train/n.jpg", SIZES["b"])
+
+
 def other_folder(root: Path) -> None:
     """Pictures in another subset's folder than the list says."""
     base(root)
@@ -301,67 +273,9 @@ FOLDERS: dict[str, Callable[[Path], None]] = {
         no_annotations,
         dataset_meta,
         other_folder,
+        two_class_lists,
+        dashed_subset,
+        shuffled_rows,
+        line_ends,
     )
 }
-
-
-def assert_same(left, right) -> None:
-    """Holds two datasets to be equal, items, annotations and categories, in both orders."""
-    assert_same_categories(left.categories(), right.categories())
-    assert set(left.subsets()) == set(right.subsets())
-    assert _infos(left) == _infos(right)
-    assert left.media_type() is right.media_type()
-    for name, subset in left.subsets().items():
-        ours, theirs = list(subset), list(right.subsets()[name])
-        assert [item.id for item in ours] == [item.id for item in theirs]
-        for one, other in zip(ours, theirs, strict=True):
-            assert_same_item(one, other)
-    assert len(left) == len(right)
-
-
-def assert_same_item(one, other) -> None:
-    """Holds two items to be equal in both orders."""
-    assert (one.id, one.subset, one.attributes) == (other.id, other.subset, other.attributes)
-    assert (one.media is None) == (other.media is None), one.id
-    if one.media is not None:
-        assert one.media.size == other.media.size, one.id
-        assert one.media == other.media and other.media == one.media
-    assert len(one.annotations) == len(other.annotations), (one.id, one.annotations)
-    for mine, yours in zip(one.annotations, other.annotations, strict=True):
-        assert mine == yours and yours == mine, (one.id, mine, yours)
-        assert_same_fields(mine, yours)
-    assert one == other and other == one
-
-
-def assert_same_fields(mine, yours) -> None:
-    """Holds every public field of two annotations to be equal, values and types."""
-    assert mine.type is yours.type
-    for field in ("id", "group", "label", "z_order", "object_id"):
-        if hasattr(yours, field):
-            assert getattr(mine, field) == getattr(yours, field), field
-    assert mine.attributes == yours.attributes
-    types = {name: type(value) for name, value in yours.attributes.items()}
-    assert {name: type(value) for name, value in mine.attributes.items()} == types
-    if yours.type is AnnotationType.mask:
-        assert mine.image.dtype == yours.image.dtype
-        assert np.array_equal(mine.image, yours.image)
-        assert CompiledMask.from_instance_masks([mine]) is not None
-    if yours.type is AnnotationType.bbox:
-        assert [repr(v) for v in mine.points] == [repr(v) for v in yours.points]
-
-
-def assert_same_categories(ours, theirs) -> None:
-    """Holds the label categories to be equal, with parents and attributes."""
-    label = AnnotationType.label
-    assert set(ours) == set(theirs)
-    one: LabelCategories = ours[label]
-    other: LabelCategories = theirs[label]
-    assert [(c.name, c.parent) for c in one.items] == [(c.name, c.parent) for c in other.items]
-    assert [c.attributes for c in one.items] == [c.attributes for c in other.items]
-    assert one.attributes == other.attributes
-    assert one == other and other == one
-
-
-def _infos(dataset):
-    infos = getattr(dataset, "infos", None)
-    return infos() if infos is not None else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import dropin_data as data
+import oi_files
 import pytest
+from compare import assert_same, assert_same_item
 from datumaro.components.annotation import AnnotationType, Bbox
 from datumaro.components.dataset import Dataset
 
@@ -35,6 +37,12 @@ def bboxes(dataset) -> list[Bbox]:
     return [a for item in dataset for a in item.annotations if a.type is AnnotationType.bbox]
 
 
+def in_one_order(dataset: Dataset) -> Dataset:
+    for item in dataset:
+        item.annotations.sort(key=lambda a: (a.type.value, str(a.attributes.get("box_id"))))
+    return dataset
+
+
 def test_the_classes_compared_with_are_datumaros_own():
     for theirs in (BuiltIn, BuiltInExporter, BuiltInImporter):
         assert theirs.__module__.startswith("datumaro.")
@@ -46,13 +54,13 @@ def test_the_classes_compared_with_are_datumaros_own():
 def test_reads_what_the_built_in_reads(make, tmp_path):
     make(tmp_path)
     ours, theirs = OpenImagesExtractor(str(tmp_path)), BuiltIn(str(tmp_path))
-    data.assert_same(ours, theirs)
+    assert_same(ours, theirs)
 
 
 @FOLDERS
 def test_a_dataset_of_ours_equals_one_of_theirs(make, tmp_path):
     make(tmp_path)
-    data.assert_same(read(OpenImagesExtractor, tmp_path), read(BuiltIn, tmp_path))
+    assert_same(read(OpenImagesExtractor, tmp_path), read(BuiltIn, tmp_path))
 
 
 @FOLDERS
@@ -67,19 +75,24 @@ def test_finds_the_sources_that_the_built_in_finds(make, tmp_path):
 def test_the_built_in_reads_what_ours_writes(make, tmp_path):
     make(tmp_path / "in")
     read(OpenImagesExtractor, tmp_path / "in").export(
-        str(tmp_path / "out"), OpenImagesExporter, save_media=True, names="datumaro"
+        str(tmp_path / "out"),
+        OpenImagesExporter,
+        save_media=True,
+        names="datumaro",
+        save_dataset_meta=make is data.dataset_meta,
     )
     theirs, expected = read(BuiltIn, tmp_path / "out"), read(BuiltIn, tmp_path / "in")
-    data.assert_same(theirs, expected)
+    assert_same(theirs, expected)
 
 
 @FOLDERS
 def test_ours_reads_what_the_built_in_writes(make, tmp_path):
     make(tmp_path / "in")
-    read(BuiltIn, tmp_path / "in").export(
-        str(tmp_path / "out"), BuiltInExporter, save_media=True
-    )
-    data.assert_same(read(OpenImagesExtractor, tmp_path / "out"), read(BuiltIn, tmp_path / "out"))
+    if make is data.missing_images:
+        # The built-in writes a mask without its image's size, and then does not read it back.
+        oi_files.write(tmp_path / "in", {"annotations/images.meta": ""})
+    read(BuiltIn, tmp_path / "in").export(str(tmp_path / "out"), BuiltInExporter, save_media=True)
+    assert_same(read(OpenImagesExtractor, tmp_path / "out"), read(BuiltIn, tmp_path / "out"))
 
 
 @FOLDERS
@@ -88,7 +101,9 @@ def test_ours_writes_a_dataset_of_the_built_in(make, tmp_path):
     dataset = read(BuiltIn, tmp_path / "in")
     dataset.export(str(tmp_path / "out"), OpenImagesExporter, save_media=True, names="datumaro")
     dataset.export(str(tmp_path / "their"), BuiltInExporter, save_media=True)
-    data.assert_same(read(BuiltIn, tmp_path / "out"), read(BuiltIn, tmp_path / "their"))
+    ours, theirs = read(BuiltIn, tmp_path / "out"), read(BuiltIn, tmp_path / "their")
+    # The built-in sorts the annotations of an item by group; ours keeps their order.
+    assert_same(in_one_order(ours), in_one_order(theirs))
 
 
 def test_the_folders_show_what_they_are_for(tmp_path):
@@ -116,7 +131,7 @@ def test_image_meta_in_its_three_forms(form, tmp_path):
     (tmp_path / "sizes.txt").write_text("gone 11 22\na 99 88\n", encoding="utf-8")
     given = {"none": None, "dict": {"gone": (11, 22), "a": (99, 88)}, "file": "sizes.txt"}[form]
     ours = OpenImagesExtractor(str(tmp_path), image_meta=given)
-    data.assert_same(ours, BuiltIn(str(tmp_path), image_meta=given))
+    assert_same(ours, BuiltIn(str(tmp_path), image_meta=given))
     box = bboxes([ours.get("gone", "train")])[0]
     width = 60 if form == "none" else 22
     assert box.points[0] == pytest.approx(0.1 * width, abs=0.005)
@@ -126,15 +141,17 @@ def test_image_meta_in_its_three_forms(form, tmp_path):
 
 
 def test_reads_file_names_that_the_built_in_ignores(tmp_path):
-    files = data.base_files()
+    files = oi_files.base_files()
     lists = files.pop("annotations/train-images-with-rotation.csv")
-    files["annotations/train-images-boxable-with-rotation.csv"] = lists.replace("b,train", "q,train")
+    files["annotations/train-images-boxable-with-rotation.csv"] = lists.replace(
+        "b,train", "q,train"
+    )
     del files["annotations/train-annotations-human-imagelabels.csv"]
-    data.write(tmp_path, files)
-    data.base_media(tmp_path)
+    oi_files.write(tmp_path, files)
+    oi_files.base_media(tmp_path)
     ours, theirs = read(OpenImagesExtractor, tmp_path), read(BuiltIn, tmp_path)
     assert ours.get("q", "train") is not None and theirs.get("q", "train") is None
-    data.assert_same_item(ours.get("a", "train"), theirs.get("a", "train"))
+    assert_same_item(ours.get("a", "train"), theirs.get("a", "train"))
 
 
 def test_keeps_boxes_and_masks_of_unknown_size(tmp_path):
@@ -145,11 +162,11 @@ def test_keeps_boxes_and_masks_of_unknown_size(tmp_path):
     assert kinds == ["label", "bbox", "mask"]
     assert [a.type.name for a in theirs.get("gone", "train").annotations] == ["label"]
     assert ours.get("gone", "train").media is None
-    data.assert_same_item(ours.get("a", "train"), theirs.get("a", "train"))
+    assert_same_item(ours.get("a", "train"), theirs.get("a", "train"))
 
 
 def test_keeps_masks_of_images_without_boxes(tmp_path):
-    data.base(tmp_path)
+    oi_files.base(tmp_path)
     (tmp_path / "annotations/train-annotations-bbox.csv").unlink()
     ours, theirs = read(OpenImagesExtractor, tmp_path), read(BuiltIn, tmp_path)
     kinds = [a.type.name for a in ours.get("a", "train").annotations]
@@ -158,7 +175,7 @@ def test_keeps_masks_of_images_without_boxes(tmp_path):
 
 
 def test_exported_image_lists_carry_cvats_name_unless_told(tmp_path):
-    data.base(tmp_path / "in")
+    oi_files.base(tmp_path / "in")
     dataset = read(OpenImagesExtractor, tmp_path / "in")
     dataset.export(str(tmp_path / "cvat"), OpenImagesExporter)
     dataset.export(str(tmp_path / "datumaro"), OpenImagesExporter, names="datumaro")
@@ -181,7 +198,7 @@ def test_exported_image_lists_carry_cvats_name_unless_told(tmp_path):
 def test_exif_never_turns_sizes(tmp_path):
     from PIL import Image as Picture
 
-    data.base(tmp_path)
+    oi_files.base(tmp_path)
     exif = Picture.Exif()
     exif[0x0112] = 6
     path = tmp_path / "images/train/a.jpg"
