@@ -254,6 +254,16 @@ def test_label_with_two_parents_repeats_what_is_below_it() -> None:
     assert (names.count("knife"), names.count("dagger"), names.count("mine")) == (2, 2, 2)
 
 
+def test_way_repeated_at_the_end_stays_readable_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hierarchy_export, "_MAX_DEPTH", 2)
+    line = node("a", node("b", node("c", node("d"))))
+    classes = carried(node("r", node("e", node("d")), line, node("x")))
+    # e, the other parent of d, now comes after c.
+    hierarchy = written(changed(classes, e="x"), classes)
+    assert _depth(hierarchy) == 2
+    assert hierarchy.parents(set("abcdex")) == {"b": "a", "c": "b", "d": "c", "e": "x"}
+
+
 def test_repeats_cannot_explode() -> None:
     # Every label of a row is below both labels of the row before: 2 ** 30 ways to the last one.
     rows = [[f"a{i}", f"b{i}"] for i in range(30)]
