@@ -57,6 +57,9 @@ class RowSource(Protocol):
     def line_end(self, row: int) -> str:
         """How lines end in the row's file."""
 
+    def header(self, row: int) -> list[str]:
+        """The columns of the row's file, in their order."""
+
     def fractions(self, row: int) -> tuple[float, ...]:
         """The row's coordinates as fractions of the image, empty where it has none."""
 
@@ -88,6 +91,9 @@ class _DetachedRow:
     def line_end(self, row: int) -> str:
         return self._end
 
+    def header(self, row: int) -> list[str]:
+        return list(self._fields)
+
     def fractions(self, row: int) -> tuple[float, ...]:
         return self._fractions
 
@@ -115,6 +121,11 @@ class Origin:
     def raw(self) -> bytes | None:
         """The row's bytes as they stand in its file."""
         return self.source.raw(self.row)
+
+    @property
+    def line_end(self) -> str:
+        """How lines end in the row's file."""
+        return self.source.line_end(self.row)
 
     @property
     def fractions(self) -> tuple[float, ...]:

@@ -78,9 +78,7 @@ class Reader:
         self.mask_table = self._read("masks", columns[masks.__name__])
         for table, kind in self._kinds():
             table.finish(columns[kind.__name__], len(self.images))
-        self.box_table.rows.fractions_by_column = tuple(
-            self.box_table.number.get(name, np.empty(0)) for name in boxes.COORDINATES
-        )
+            table.rows.label_names = self.labels.names
         masks.link(self.mask_table, self.box_table, len(self.labels.names))
         self.images.set_sizes(self._sizes(image_meta))
         self._missing: set[str] | None = None

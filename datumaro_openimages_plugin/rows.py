@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +28,12 @@ class TableRows:
         self._tables: list[CsvTable] = []
         self._starts: list[int] = []
         self.count = 0
-        #: Four (n,) float64 arrays, XMin, XMax, YMin, YMax, or nothing where rows have no box.
-        self.fractions_by_column: tuple[np.ndarray, ...] = ()
+        #: The typed columns of all rows; see `kinds._kind.KindTable`.
+        self.number: dict[str, np.ndarray] = {}
+        self.code: dict[str, np.ndarray] = {}
+        self.values: dict[str, list[Any]] = {}
+        #: LabelName by the label index that rows had when they were read.
+        self.label_names: Sequence[str] = ()
 
     def add(self, table: CsvTable, count: int) -> None:
         """Appends a table of ``count`` rows."""
@@ -57,6 +62,20 @@ class TableRows:
         """How lines end in the row's file."""
         return self.locate(row)[0].line_end
 
+    def header(self, row: int) -> list[str]:
+        """The columns of the row's file, in their order."""
+        return self.locate(row)[0].header
+
     def fractions(self, row: int) -> tuple[float, ...]:
         """XMin, XMax, YMin, YMax of the row as fractions of the image."""
-        return tuple(column.item(row) for column in self.fractions_by_column)
+        names = ("XMin", "XMax", "YMin", "YMax")
+        return tuple(self.number[name].item(row) for name in names if name in self.number)
+
+    def by_table(
+        self, rows: np.ndarray
+    ) -> Iterator[tuple[CsvTable, np.ndarray, np.ndarray]]:
+        """Groups row numbers by table: (table, rows in it, their positions in ``rows``)."""
+        which = np.searchsorted(self._starts, rows, side="right") - 1
+        for at in np.unique(which).tolist():
+            chosen = np.flatnonzero(which == at)
+            yield self._tables[at], rows[chosen] - self._starts[at], chosen

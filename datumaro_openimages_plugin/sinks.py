@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 __all__ = ["CsvSink", "csv_line"]
 
-_FLUSH = 1 << 20  # bytes gathered before they are written
+_FLUSH = 1 << 14  # rows gathered before they are written
 
 
 def csv_line(values: Sequence[str]) -> str:
@@ -51,7 +51,6 @@ class CsvSink:
         self._written: str | None = None
         self._file: BinaryIO | None = None
         self._lines: list[bytes] = []
-        self._size = 0
         self._widths: list[tuple[int, int]] = []  # (rows before, columns then) where it grew
         self._headers: dict[tuple[str, ...], bool] = {}
         self.count = 0
@@ -72,10 +71,21 @@ class CsvSink:
 
     def raw(self, line: bytes) -> None:
         """Writes a row as it stood in its file."""
-        self._put(line)
+        self.raw_lines([line])
+
+    def raw_lines(self, lines: list[bytes]) -> None:
+        """Writes rows that are rendered already."""
+        self._lines += lines
+        self.count += len(lines)
+        if len(self._lines) > _FLUSH:
+            self._flush()
 
     def row(self, fields: Mapping[str, str]) -> None:
         """Writes a row; columns that it lacks get their default."""
+        self.raw_lines([self.line(fields)])
+
+    def line(self, fields: Mapping[str, str]) -> bytes:
+        """Renders a row; columns that it lacks get their default."""
         for name in fields:
             if name not in self.columns:
                 self._add_column(name)
@@ -83,7 +93,7 @@ class CsvSink:
         values = [
             named[name] if name in named else self._default(name) for name in self.columns
         ]
-        self._put(csv_line(values).encode("utf-8"))
+        return csv_line(values).encode("utf-8")
 
     def _add_column(self, name: str) -> None:
         if name.casefold() in self._names:
@@ -93,13 +103,6 @@ class CsvSink:
         self.columns.append(name)
         self._names[name.casefold()] = name
 
-    def _put(self, line: bytes) -> None:
-        self._lines.append(line)
-        self._size += len(line)
-        self.count += 1
-        if self._size > _FLUSH:
-            self._flush()
-
     def _flush(self) -> None:
         if self._file is None:
             self._written = self._path()
@@ -107,7 +110,7 @@ class CsvSink:
             self._lines.insert(0, csv_line(self.columns).encode("utf-8"))
         end = (self._line_end or "\n").encode()
         self._file.write(end.join(self._lines) + end if self._lines else b"")
-        self._lines, self._size = [], 0
+        self._lines = []
 
     def open(self) -> None:
         """Makes the file even if no row comes."""

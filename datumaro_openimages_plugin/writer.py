@@ -7,11 +7,10 @@ What the format cannot hold is counted, and reported once per kind at the end.
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, LabelCategories
 from datumaro_openimages_plugin.classes import (
@@ -26,6 +25,7 @@ from datumaro_openimages_plugin.layout import Layout
 from datumaro_openimages_plugin.mask_files import MaskFiles
 from datumaro_openimages_plugin.media import ImageFiles, item_size
 from datumaro_openimages_plugin.origin import ImportedFrom
+from datumaro_openimages_plugin.row_writers import BoxWriter, LabelWriter
 from datumaro_openimages_plugin.shapes import is_outline, masks_from_outlines
 from datumaro_openimages_plugin.sinks import CsvSink
 from datumaro_openimages_plugin.target import Target
@@ -73,6 +73,7 @@ class Writer:
         self._on_error = on_error
         self._always_meta = always_meta
         self._sinks: dict[tuple[str, str], CsvSink] = {}
+        self._row_writers: dict[tuple[str, str], LabelWriter | BoxWriter] = {}
         self._mask_files = MaskFiles(target)
         self._imports: list[ImportedFrom] = []
         self._meta_lines: list[str] = []
@@ -126,29 +127,33 @@ class Writer:
         if origin is None or origin.source is None:
             sink.row({"ImageID": item.id, "Subset": item.subset})
             return
-        self._write_row(
-            sink, origin, {**origin.fields, "ImageID": item.id, "Subset": item.subset}
-        )
+        raw, header, line_end = origin.raw, origin.source.header(origin.row), origin.line_end
+        unchanged = raw is not None and origin.key == (item.id, item.subset)
+        if sink.accepts_raw(header, line_end) and unchanged and "Subset" in header:
+            sink.raw(raw)
+            return
+        sink.row({**origin.fields, "ImageID": item.id, "Subset": item.subset})
 
     def _write_annotations(self, item: DatasetItem, size: tuple[int, int] | None) -> None:
         outlines = []
         mask_like = []
-        box_corners: dict[int, Mapping[str, str]] = {}
         for number, annotation in enumerate(item.annotations):
+            kind = annotation.type
             try:
-                if annotation.type is AnnotationType.label:
-                    self._write_label(item, annotation)
+                if kind is AnnotationType.label:
+                    self._label_name(annotation)
+                    self._row_writer("labels", item.subset).add(annotation, item, number, size)
                 elif is_outline(annotation):
                     self._label_name(annotation)
                     outlines.append(annotation)
-                elif annotation.type is AnnotationType.bbox:
-                    corners = self._write_box(item, annotation, size)
-                    if corners is not None:
-                        box_corners.setdefault(annotation.group, corners)
-                elif annotation.type is AnnotationType.mask:
+                elif kind is AnnotationType.bbox:
+                    self._label_name(annotation)
+                    self._row_writer("boxes", item.subset).add(annotation, item, number, size)
+                    self._needs_meta = True
+                elif kind is AnnotationType.mask:
                     mask_like.append((number, annotation))
                 else:
-                    self.lost[f"{annotation.type.name} annotations"] += 1
+                    self.lost[f"{kind.name} annotations"] += 1
             except ValueError as error:
                 self._refuse(error, item, number)
         if outlines and size is None:
@@ -156,38 +161,24 @@ class Writer:
         elif outlines and size is not None:
             mask_like += [(-1, mask) for mask in masks_from_outlines(outlines, size)]
         if mask_like:
-            self._write_masks(item, mask_like, box_corners)
+            self._write_masks(item, mask_like, size)
 
-    def _write_label(self, item: DatasetItem, annotation: Any) -> None:
-        name = self._label_name(annotation)
-        origin = getattr(annotation, "origin", None)
-        old = {} if origin is None else origin.fields
-        fields = labels.to_fields(annotation, name, item.id, old)
-        self._count_attributes("label", annotation, labels.ATTRIBUTES)
-        self._write_row(self._sink("labels", item.subset), origin, fields)
-
-    def _write_box(
-        self, item: DatasetItem, annotation: Any, size: tuple[int, int] | None
-    ) -> Mapping[str, str] | None:
-        name = self._label_name(annotation)
-        origin = getattr(annotation, "origin", None)
-        old, frac = ({}, ()) if origin is None else (origin.fields, origin.fractions)
-        fields = boxes.to_fields(annotation, name, item.id, size, old, frac)
-        if fields is None:
-            self.lost["boxes on images of unknown size"] += 1
-            return None
-        self._needs_meta = True
-        self._count_attributes("box", annotation, boxes.ATTRIBUTES)
-        self._write_row(self._sink("boxes", item.subset), origin, fields)
-        return {column: fields[column] for column in boxes.COORDINATES}
+    def _row_writer(self, kind: str, subset: str) -> LabelWriter | BoxWriter:
+        writer = self._row_writers.get((kind, subset))
+        if writer is None:
+            make = LabelWriter if kind == "labels" else BoxWriter
+            writer = make(self._sink(kind, subset), self._label_names, self._refuse, self.lost)
+            self._row_writers[kind, subset] = writer
+        return writer
 
     def _write_masks(
         self,
         item: DatasetItem,
         mask_like: list[tuple[int, Any]],
-        box_corners: Mapping[int, Mapping[str, str]],
+        size: tuple[int, int] | None,
     ) -> None:
         self._needs_meta = True
+        box_corners = _corners_by_group(item, {mask.group for _, mask in mask_like}, size)
         taken = {str(mask.attributes.get("box_id")) for _, mask in mask_like}
         for number, mask in mask_like:
             try:
@@ -200,7 +191,9 @@ class Writer:
                 if not fields["BoxID"]:
                     fields["BoxID"] = _free_box_id(taken)
                 fields["MaskPath"] = self._mask_files.place(mask, item, name, fields, untouched)
-                self._count_attributes("mask", mask, masks.ATTRIBUTES)
+                for name in mask.attributes:
+                    if name not in masks.ATTRIBUTES:
+                        self.lost[f"{name!r} attributes of mask annotations"] += 1
                 self._write_row(self._sink("masks", item.subset), origin, fields)
             except ValueError as error:
                 self._refuse(error, item, number)
@@ -209,8 +202,7 @@ class Writer:
         """Writes a row as it stood where nothing of it changed, else its fields."""
         if origin is not None:
             old = origin.fields
-            line_end = origin.source.line_end(origin.row)
-            if sink.accepts_raw(tuple(old), line_end) and old == fields:
+            if sink.accepts_raw(list(old), origin.line_end) and old == fields:
                 raw = origin.raw
                 if raw is not None:
                     sink.raw(raw)
@@ -241,13 +233,6 @@ class Writer:
             AnnotationError(f"{shown} {error}", image_id=item.id, file=item.subset), item
         )
 
-    def _count_attributes(self, kind: str, annotation: Any, known: frozenset[str]) -> None:
-        attributes = annotation.attributes
-        if attributes and not known.issuperset(attributes):
-            for name in attributes:
-                if name not in known:
-                    self.lost[f"{name!r} attributes of {kind} annotations"] += 1
-
     def _sink(self, kind: str, subset: str) -> CsvSink:
         sink = self._sinks.get((kind, subset))
         if sink is None:
@@ -261,6 +246,8 @@ class Writer:
 
     def finish(self) -> None:
         """Writes what belongs to the whole dataset: classes, hierarchy, sizes."""
+        for writer in self._row_writers.values():
+            writer.flush()
         for sink in self._sinks.values():
             sink.close()
         carried = self._carried_classes()
@@ -297,6 +284,25 @@ class Writer:
     def _write_bytes(self, kind: str, data: bytes) -> None:
         with open(self._target.path(self._layout.file(kind)), "wb") as file:
             file.write(data)
+
+
+def _corners_by_group(
+    item: DatasetItem, groups: set[int], size: tuple[int, int] | None
+) -> dict[int, Mapping[str, str]]:
+    """The corner columns of the first box of each group that has masks."""
+    corners: dict[int, Mapping[str, str]] = {}
+    for annotation in item.annotations:
+        if annotation.type is not AnnotationType.bbox or is_outline(annotation):
+            continue
+        group = annotation.group
+        if not group or group not in groups or group in corners:
+            continue
+        origin = getattr(annotation, "origin", None)
+        old, frac = ({}, ()) if origin is None else (origin.fields, origin.fractions)
+        found = boxes.coordinates(annotation.points, size, old, frac)
+        if found is not None:
+            corners[group] = found
+    return corners
 
 
 def _free_box_id(taken: set[str]) -> str:

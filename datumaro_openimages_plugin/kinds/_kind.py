@@ -69,20 +69,31 @@ class Batch:
 class KindTable:
     """All rows of one kind: typed columns in file order, and where each image's rows are.
 
-    ``image``: (n,) int32 image numbers, -1 for rows that were left out. ``number`` and ``code``
-    hold one (n,) array per column, ``values`` what a column's codes stand for.
+    ``image``: (n,) int32 image numbers, -1 for rows that were left out.
     """
 
     rows: TableRows
     image: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
-    number: dict[str, np.ndarray] = field(default_factory=dict)
-    code: dict[str, np.ndarray] = field(default_factory=dict)
-    values: dict[str, list[Any]] = field(default_factory=dict)
     text: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     _parts: list[tuple[np.ndarray, Rows]] = field(default_factory=list)
     _order: np.ndarray | None = None
     _offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
+
+    @property
+    def number(self) -> dict[str, np.ndarray]:
+        """Column -> (n,) float64."""
+        return self.rows.number
+
+    @property
+    def code(self) -> dict[str, np.ndarray]:
+        """Column -> (n,) int32 positions in `values`, -1 where a file lacks the column."""
+        return self.rows.code
+
+    @property
+    def values(self) -> dict[str, list[Any]]:
+        """Column -> its distinct values."""
+        return self.rows.values
 
     def read(
         self,

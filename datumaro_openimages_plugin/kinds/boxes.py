@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from datumaro_openimages_plugin._host import round_points
 from datumaro_openimages_plugin.kinds._kind import Batch, KindTable, Labels
@@ -26,9 +28,11 @@ __all__ = [
     "FIELDS",
     "FLAGS",
     "columns",
+    "coordinate_columns",
     "coordinates",
     "default",
     "from_rows",
+    "near_px",
     "to_fields",
 ]
 
@@ -147,6 +151,43 @@ def _attributes(table: KindTable, rows: np.ndarray) -> tuple[list[int], dict[int
         score = scores[rest - 1] if rest else 1.0
         templates[value] = {"score": score, **dict(reversed(found.items()))}
     return key.tolist(), templates
+
+
+def near_px(sizes: np.ndarray) -> np.ndarray:
+    """(n,) float64: how far a box's points may be from its row's corners and still be they.
+
+    Args:
+        sizes: (n, 2) height, width in pixels.
+    """
+    return _ROUNDING_PX + 1e-7 * sizes.max(axis=1)
+
+
+def coordinate_columns(points: np.ndarray, sizes: np.ndarray) -> list[list[str]]:
+    """The corner columns of new boxes as text; `values.coordinate_text` for whole columns.
+
+    Args:
+        points: (n, 4) float64 x1, y1, x2, y2 in pixels, finite.
+        sizes: (n, 2) float64 height, width in pixels.
+
+    Returns:
+        Four lists of n texts: XMin, XMax, YMin, YMax.
+    """
+    columns = []
+    for column, size in ((0, 1), (2, 1), (1, 0), (3, 0)):
+        frac = points[:, column] / sizes[:, size]
+        if (frac < 0).any() or (frac >= _BILLION).any():
+            columns.append([coordinate_text(value) for value in frac.tolist()])
+            continue
+        scaled = np.rint(frac * _BILLION).astype(np.int64)
+        decimals = pc.utf8_lpad(pc.cast(pa.array(scaled % _BILLION), pa.string()), 9, "0")
+        decimals = pc.utf8_rtrim(decimals, "0")
+        decimals = pc.if_else(pc.equal(decimals, ""), "0", decimals)
+        whole = pc.cast(pa.array(scaled // _BILLION), pa.string())
+        columns.append(pc.binary_join_element_wise(whole, decimals, ".").to_pylist())
+    return columns
+
+
+_BILLION = 1_000_000_000
 
 
 def coordinates(
