@@ -239,7 +239,7 @@ def line_ends(root: Path) -> None:
     """Carriage returns, a missing last line end, a quoted field with a line end in it."""
     files = {name: text.replace("\n", "\r\n") for name, text in base_files().items()}
     files["annotations/train-images-with-rotation.csv"] += 'n,train,,,,,,"one\r\ntwo",,,,0'
-    files["annotations/train-annotations-bbox.csv"] += "\r\nn,,/m/0,1,0,1,0,1,0,0,0,0,0"
+    files["annotations/train-annotations-bbox.csv"] += "n,,/m/0,1,0,1,0,1,0,0,0,0,0"
     write(root, files)
     base_media(root)
     picture(root, "images/train/n.jpg", SIZES["b"])
