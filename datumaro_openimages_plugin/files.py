@@ -78,7 +78,30 @@ UNREAD: dict[str, tuple[str, ...]] = {
 }
 
 IMAGE_EXTENSIONS = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jp2", ".png", ".bmp", ".dib", ".tif", ".tiff", ".tga", ".webp", ".pfm", ".sr", ".ras", ".exr", ".hdr", ".pic", ".pbm", ".pgm", ".ppm", ".pxm", ".pnm"]
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jp2",
+        ".png",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".tga",
+        ".webp",
+        ".pfm",
+        ".sr",
+        ".ras",
+        ".exr",
+        ".hdr",
+        ".pic",
+        ".pbm",
+        ".pgm",
+        ".ppm",
+        ".pxm",
+        ".pnm",
+    ]
 )
 _PREFIX = re.compile(r"(?:oidv(?P<oid>\d+)-)?(?:challenge-(?P<year>\d{4})-)?", re.IGNORECASE)
 _ANNOTATION_FOLDERS = frozenset(("annotations", "labels", "metadata"))

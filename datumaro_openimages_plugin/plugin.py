@@ -82,7 +82,9 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         self._policy = None if ctx is None else ctx.error_policy
         self._error: FormatError | None = None
         from datumaro_openimages_plugin.reader import Reader
+        from datumaro_openimages_plugin.staging import recover
 
+        recover(path)
         self._reader = Reader(path, image_meta, self._on_error)
         super().__init__(subsets=self._reader.subset_names, ctx=ctx)
         self._length = len(self._reader.images)
@@ -306,9 +308,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             always_meta=self._save_image_meta,
         )
         categories = self._extractor.categories().get(AnnotationType.label, LabelCategories())
-        export(
-            self._extractor, categories, self._save_dir, options, self._on_error, self._in_place
-        )
+        export(self._extractor, categories, self._save_dir, options, self._on_error, self._in_place)
 
     def _on_error(self, error: AnnotationError, item: DatasetItem) -> None:
         policy = self._ctx.error_policy

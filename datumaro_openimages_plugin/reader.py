@@ -234,7 +234,9 @@ class Reader:
             )
 
 
-_SETTERS = {field.name: getattr(OriginItem, field.name).__set__ for field in attr.fields(OriginItem)}
+_SETTERS = {
+    field.name: getattr(OriginItem, field.name).__set__ for field in attr.fields(OriginItem)
+}
 _OTHERS = other_fields(OriginItem, {"id", "subset", "media", "annotations", "attributes", "origin"})
 
 

@@ -18,12 +18,19 @@ from datumaro_openimages_plugin.kinds import boxes, labels
 from datumaro_openimages_plugin.rows import TableRows
 from datumaro_openimages_plugin.sinks import CsvSink, csv_line
 
-__all__ = ["BoxWriter", "LabelWriter"]
+__all__ = ["BoxWriter", "LabelWriter", "missing_label"]
 
 _BUFFERED = 8192  # annotations rendered together
 
 Refuse = Callable[[Exception, DatasetItem, int], None]
 Key = tuple[Any, ...]
+
+
+def missing_label(label: int | None, count: int) -> str:
+    """Why an annotation with this label index cannot be written."""
+    if label is None:
+        return "has no label; give it one or remove it"
+    return f"has label {label}, and there are {count} labels"
 
 
 class _RowWriter:
@@ -46,13 +53,15 @@ class _RowWriter:
         self._label_names = label_names
         self._refuse = refuse
         self._lost = lost
+        self._label_count = len(label_names)
         self._known: dict[Any, Key] = {}
         self._clear()
 
     def _clear(self) -> None:
         self._annotations: list[Any] = []
         self._keys: list[Key] = []
-        self._where: list[tuple[DatasetItem, int]] = []
+        self._items: list[DatasetItem] = []
+        self._numbers: list[int] = []
         self._sizes: list[tuple[int, int] | None] = []
 
     def add(
@@ -61,8 +70,12 @@ class _RowWriter:
         """Takes an annotation to write.
 
         Raises:
-            ValueError: One of its attributes has a value that its column cannot hold.
+            ValueError: It has no label of the categories, or one of its attributes has a value
+                that its column cannot hold.
         """
+        label = annotation.label
+        if label is None or not 0 <= label < self._label_count:
+            raise ValueError(missing_label(label, self._label_count))
         attributes = annotation.attributes
         try:
             key = self._known[tuple(attributes.items())]
@@ -70,11 +83,13 @@ class _RowWriter:
             key = self._known[tuple(attributes.items())] = self._key(attributes)
         except TypeError:  # some value cannot be hashed
             key = self._key(attributes)
-        for name in key[-1]:
-            self._lost[f"{name!r} attributes of {self.KIND} annotations"] += 1
+        if key[-1]:
+            for name in key[-1]:
+                self._lost[f"{name!r} attributes of {self.KIND} annotations"] += 1
         self._annotations.append(annotation)
         self._keys.append(key)
-        self._where.append((item, number))
+        self._items.append(item)
+        self._numbers.append(number)
         self._sizes.append(size)
         if len(self._annotations) >= _BUFFERED:
             self.flush()
@@ -109,6 +124,7 @@ class _RowWriter:
         """Writes the rows that still hold; gives the positions of those that do not."""
         rows = np.array([origins[i].row for i in at.tolist()], np.int64)
         same = self._holds(at, source, rows)
+        positions = at.tolist()
         for table, local, chosen in source.by_table(rows):
             if table.header[0] != "ImageID":
                 same[chosen] = False
@@ -116,11 +132,14 @@ class _RowWriter:
             if not self._sink.accepts_raw(table.header, table.line_end):
                 same[chosen] = False
             keep = np.flatnonzero(same[chosen])
-            places = at[chosen[keep]].tolist()
-            for place, index, raw in zip(
-                places, chosen[keep].tolist(), table.raws(local[keep]), strict=True
-            ):
-                if raw.startswith(self._id_bytes(place)):
+            raws = table.raws(local[keep])
+            item, start = None, b""
+            for index, raw in zip(chosen[keep].tolist(), raws, strict=True):
+                place = positions[index]
+                if self._items[place] is not item:
+                    item = self._items[place]
+                    start = csv_line([item.id, ""]).encode("utf-8")
+                if raw.startswith(start):
                     lines[place] = raw
                 else:
                     same[index] = False
@@ -157,12 +176,10 @@ class _RowWriter:
             same &= source.code[column][rows] == wanted[key_codes]
         return same
 
-    def _changed(
-        self, at: np.ndarray, origins: list[Any], lines: list[bytes | None]
-    ) -> None:
+    def _changed(self, at: np.ndarray, origins: list[Any], lines: list[bytes | None]) -> None:
         """Renders annotations that were read and changed since, field by field."""
         for i in at.tolist():
-            item, number = self._where[i]
+            item, number = self._items[i], self._numbers[i]
             annotation = self._annotations[i]
             label = self._label_names[annotation.label]
             old = origins[i].fields
@@ -188,9 +205,6 @@ class _RowWriter:
     def _render(self, at: np.ndarray, lines: list[bytes | None]) -> None:
         """Renders new annotations."""
         raise NotImplementedError
-
-    def _id_bytes(self, at: int) -> bytes:
-        return (csv_line([self._where[at][0].id]) + ",").encode("utf-8")
 
 
 class LabelWriter(_RowWriter):
@@ -225,7 +239,7 @@ class LabelWriter(_RowWriter):
         names = [csv_line([name]) for name in self._label_names]
         for i in at.tolist():
             label = names[self._annotations[i].label]
-            image_id = self._where[i][0].id
+            image_id = self._items[i].id
             if not image_id.isalnum():
                 image_id = csv_line([image_id])
             lines[i] = f"{image_id},,{label},{self._keys[i][0]}".encode()
@@ -234,7 +248,7 @@ class LabelWriter(_RowWriter):
         for i in at.tolist():
             annotation = self._annotations[i]
             label = self._label_names[annotation.label]
-            fields = labels.to_fields(annotation, label, self._where[i][0].id, {})
+            fields = labels.to_fields(annotation, label, self._items[i].id, {})
             lines[i] = self._sink.line(fields)
 
 
@@ -301,13 +315,11 @@ class BoxWriter(_RowWriter):
         )
         for i, x1, x2, y1, y2 in zip(at.tolist(), *texts, strict=True):
             label = names[self._annotations[i].label]
-            image_id = self._where[i][0].id
+            image_id = self._items[i].id
             if not image_id.isalnum():
                 image_id = csv_line([image_id])
             score, flags = self._keys[i][:2]
-            lines[i] = (
-                f"{image_id},,{label},{score},{x1},{x2},{y1},{y2},{flags}{padding}".encode()
-            )
+            lines[i] = f"{image_id},,{label},{score},{x1},{x2},{y1},{y2},{flags}{padding}".encode()
 
     def _writable(self, at: np.ndarray) -> np.ndarray:
         """Positions of boxes that can be written; the others are counted or refused."""
@@ -320,5 +332,5 @@ class BoxWriter(_RowWriter):
         good &= (points[:, 2] >= points[:, 0]) & (points[:, 3] >= points[:, 1])
         for i in at[~good].tolist():
             error = ValueError(f"has corners {self._annotations[i].points}, which are no box")
-            self._refuse(error, *self._where[i])
+            self._refuse(error, self._items[i], self._numbers[i])
         return at[good]

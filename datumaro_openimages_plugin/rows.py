@@ -71,9 +71,7 @@ class TableRows:
         names = ("XMin", "XMax", "YMin", "YMax")
         return tuple(self.number[name].item(row) for name in names if name in self.number)
 
-    def by_table(
-        self, rows: np.ndarray
-    ) -> Iterator[tuple[CsvTable, np.ndarray, np.ndarray]]:
+    def by_table(self, rows: np.ndarray) -> Iterator[tuple[CsvTable, np.ndarray, np.ndarray]]:
         """Groups row numbers by table: (table, rows in it, their positions in ``rows``)."""
         which = np.searchsorted(self._starts, rows, side="right") - 1
         for at in np.unique(which).tolist():

@@ -26,9 +26,9 @@ _OUTLINES = {
 
 def is_outline(annotation: Any) -> bool:
     """Whether an annotation is the outline of an object rather than a box or a mask."""
-    if annotation.type in _OUTLINES:
-        return True
-    return annotation.type is AnnotationType.bbox and _rotation_deg(annotation) != 0
+    if annotation.type is AnnotationType.bbox:
+        return "rotation" in annotation.attributes and _rotation_deg(annotation) != 0
+    return annotation.type in _OUTLINES
 
 
 def masks_from_outlines(outlines: Iterable[Any], size: tuple[int, int]) -> list[Mask]:

@@ -90,9 +90,7 @@ class CsvSink:
             if name not in self.columns:
                 self._add_column(name)
         named = {self._names[name.casefold()]: text for name, text in fields.items()}
-        values = [
-            named[name] if name in named else self._default(name) for name in self.columns
-        ]
+        values = [named[name] if name in named else self._default(name) for name in self.columns]
         return csv_line(values).encode("utf-8")
 
     def _add_column(self, name: str) -> None:

@@ -9,6 +9,7 @@ deleted or replaced meanwhile. A file that was changed in place is refused, neve
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import io
 import os
@@ -36,7 +37,6 @@ OnError = Callable[[FormatError], None]
 _FIELD_LIMIT = 1 << 20  # characters of one field; published fields are under 10,000
 _MAX_COLUMNS = 10_000
 _BLOCK = 1 << 20
-_SPOOL = 64 << 20  # unpacked tables up to this size stay in memory
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ class CsvTable:
         self._stamp = self._status()
         self._offsets: np.ndarray | None = None
         self._block: tuple[int, bytes] = (0, b"")
+        self._next = -1
+        self._pread = _positioned_read(self._file)
         self.header, self._data_start, self.line_end = self._read_header()
         self._position = {column: i for i, column in enumerate(self.header)}
         self._folded = {column.casefold(): column for column in reversed(self.header)}
@@ -271,9 +273,7 @@ class CsvTable:
                 text = values[position] if position < len(values) else ""
                 on_error(self._bad(row, column.name, text, reason, values))
 
-    def _bad(
-        self, row: int, column: str, text: str, reason: str, values: list[str]
-    ) -> FormatError:
+    def _bad(self, row: int, column: str, text: str, reason: str, values: list[str]) -> FormatError:
         id_column = self.actual("ImageID")
         position = self._position[id_column] if id_column else len(values)
         image_id = values[position] if position < len(values) else None
@@ -298,9 +298,12 @@ class CsvTable:
         start, stop = int(offsets[row]), int(offsets[row + 1])
         base, block = self._block
         if not base <= start <= stop <= base + len(block):
-            self._file.seek(start)
-            block = self._file.read(max(stop - start, _BLOCK))
-            self._block = base, block = start, block
+            self._check_unchanged()
+            # Rows that follow one another are read ahead, single ones are not.
+            ahead = _BLOCK if start == self._next else 0
+            base, block = start, self._read_at(start, max(stop - start, ahead))
+            self._block = base, block
+        self._next = stop
         return block[start - base : stop - base].rstrip(b"\r\n")
 
     def raws(self, rows: np.ndarray) -> list[bytes]:
@@ -312,12 +315,13 @@ class CsvTable:
         if not len(rows):
             return []
         offsets = self._row_offsets()
+        self._check_unchanged()
         starts, stops = offsets[rows], offsets[rows + 1]
         base, end = int(starts.min()), int(stops.max())
         if end - base > max(_BLOCK, 4 * int((stops - starts).sum())):
-            return [self.raw(row) for row in rows.tolist()]
-        self._file.seek(base)
-        block = self._file.read(end - base)
+            sizes = zip(starts.tolist(), (stops - starts).tolist(), strict=True)
+            return [self._read_at(start, size).rstrip(b"\r\n") for start, size in sizes]
+        block = self._read_at(base, end - base)
         bounds = zip((starts - base).tolist(), (stops - base).tolist(), strict=True)
         return [block[start:stop].rstrip(b"\r\n") for start, stop in bounds]
 
@@ -331,11 +335,20 @@ class CsvTable:
 
     def _row_offsets(self) -> np.ndarray:
         """(n + 1,) int64: where each row's bytes begin; found when first asked for."""
-        if self._status() != self._stamp:
-            raise FormatError("the file changed after it was read; import it again", file=self.name)
         if self._offsets is None:
+            self._check_unchanged()
             self._offsets = _row_starts(self._file, self._data_start)
         return self._offsets
+
+    def _check_unchanged(self) -> None:
+        if self._status() != self._stamp:
+            raise FormatError("the file changed after it was read; import it again", file=self.name)
+
+    def _read_at(self, start: int, size: int) -> bytes:
+        if self._pread is not None:
+            return self._pread(size, start)
+        self._file.seek(start)
+        return self._file.read(size)
 
     def _status(self) -> tuple[int, int]:
         try:
@@ -371,6 +384,14 @@ def has_columns(source: Source, name: str, columns: Sequence[str]) -> bool:
     return all(table.actual(column) is not None for column in columns)
 
 
+def _positioned_read(file: BinaryIO) -> Callable[[int, int], bytes] | None:
+    """Reads size bytes at an offset without moving the file, where the system can."""
+    try:
+        return functools.partial(os.pread, file.fileno())
+    except (AttributeError, OSError, io.UnsupportedOperation):
+        return None
+
+
 class _Tail(io.RawIOBase):
     """The rest of a file from where it stands; closing it leaves the file open."""
 
@@ -401,7 +422,7 @@ def _opened(source: Source, name: str) -> BinaryIO:
     packed = name.lower().endswith((".gz", ".zip"))
     if not packed and source.path(name) is not None:
         return source.open(name)
-    copy = tempfile.SpooledTemporaryFile(max_size=_SPOOL)  # noqa: SIM115 (lives with the table)
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as its table)
     try:
         with source.open(name) as raw:
             if name.lower().endswith(".gz"):
@@ -418,6 +439,7 @@ def _opened(source: Source, name: str) -> BinaryIO:
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         copy.close()
         raise FormatError(f"the packed file is damaged: {error}", file=name) from None
+    copy.flush()
     return copy  # type: ignore[return-value]
 
 

@@ -25,7 +25,7 @@ from datumaro_openimages_plugin.layout import Layout
 from datumaro_openimages_plugin.mask_files import MaskFiles
 from datumaro_openimages_plugin.media import ImageFiles, item_size
 from datumaro_openimages_plugin.origin import ImportedFrom
-from datumaro_openimages_plugin.row_writers import BoxWriter, LabelWriter
+from datumaro_openimages_plugin.row_writers import BoxWriter, LabelWriter, missing_label
 from datumaro_openimages_plugin.shapes import is_outline, masks_from_outlines
 from datumaro_openimages_plugin.sinks import CsvSink
 from datumaro_openimages_plugin.target import Target
@@ -73,7 +73,7 @@ class Writer:
         self._on_error = on_error
         self._always_meta = always_meta
         self._sinks: dict[tuple[str, str], CsvSink] = {}
-        self._row_writers: dict[tuple[str, str], LabelWriter | BoxWriter] = {}
+        self._row_writers: dict[str, tuple[LabelWriter, BoxWriter]] = {}
         self._mask_files = MaskFiles(target)
         self._imports: list[ImportedFrom] = []
         self._meta_lines: list[str] = []
@@ -137,18 +137,17 @@ class Writer:
     def _write_annotations(self, item: DatasetItem, size: tuple[int, int] | None) -> None:
         outlines = []
         mask_like = []
+        writers = self._writers_of(item.subset)
         for number, annotation in enumerate(item.annotations):
             kind = annotation.type
             try:
                 if kind is AnnotationType.label:
-                    self._label_name(annotation)
-                    self._row_writer("labels", item.subset).add(annotation, item, number, size)
+                    writers[0].add(annotation, item, number, size)
                 elif is_outline(annotation):
                     self._label_name(annotation)
                     outlines.append(annotation)
                 elif kind is AnnotationType.bbox:
-                    self._label_name(annotation)
-                    self._row_writer("boxes", item.subset).add(annotation, item, number, size)
+                    writers[1].add(annotation, item, number, size)
                     self._needs_meta = True
                 elif kind is AnnotationType.mask:
                     mask_like.append((number, annotation))
@@ -163,13 +162,15 @@ class Writer:
         if mask_like:
             self._write_masks(item, mask_like, size)
 
-    def _row_writer(self, kind: str, subset: str) -> LabelWriter | BoxWriter:
-        writer = self._row_writers.get((kind, subset))
-        if writer is None:
-            make = LabelWriter if kind == "labels" else BoxWriter
-            writer = make(self._sink(kind, subset), self._label_names, self._refuse, self.lost)
-            self._row_writers[kind, subset] = writer
-        return writer
+    def _writers_of(self, subset: str) -> tuple[LabelWriter, BoxWriter]:
+        writers = self._row_writers.get(subset)
+        if writers is None:
+            common = self._label_names, self._refuse, self.lost
+            writers = self._row_writers[subset] = (
+                LabelWriter(self._sink("labels", subset), *common),
+                BoxWriter(self._sink("boxes", subset), *common),
+            )
+        return writers
 
     def _write_masks(
         self,
@@ -216,10 +217,8 @@ class Writer:
             ValueError: It has no label, or one that the categories lack.
         """
         label = annotation.label
-        if label is None:
-            raise ValueError("has no label; give it one or remove it")
-        if not 0 <= label < len(self._label_names):
-            raise ValueError(f"has label {label}, and there are {len(self._label_names)} labels")
+        if label is None or not 0 <= label < len(self._label_names):
+            raise ValueError(missing_label(label, len(self._label_names)))
         return self._label_names[label]
 
     def _refuse(self, error: ValueError, item: DatasetItem, number: int) -> None:
@@ -246,16 +245,15 @@ class Writer:
 
     def finish(self) -> None:
         """Writes what belongs to the whole dataset: classes, hierarchy, sizes."""
-        for writer in self._row_writers.values():
-            writer.flush()
+        for writers in self._row_writers.values():
+            for writer in writers:
+                writer.flush()
         for sink in self._sinks.values():
             sink.close()
         carried = self._carried_classes()
         header = self._layout.has_class_header()
-        self._write_bytes(
-            "classes", class_list_to_csv(self._categories, carried, header=header)
-        )
-        self._write_bytes("hierarchy", hierarchy_to_json(self._shown_parents(carried), carried))
+        self._write_bytes("classes", class_list_to_csv(self._categories, carried, header=header))
+        self._write_bytes("hierarchy", hierarchy_to_json(self._categories, carried))
         if self._meta_lines and (self._needs_meta or self._always_meta):
             text = "\n".join(["# <image name> <height> <width>", "", *self._meta_lines, ""])
             self._write_bytes("images_meta", text.encode("utf-8"))
@@ -269,17 +267,6 @@ class Writer:
         display_names = {k: v for part in reversed(lists) for k, v in part.display_names.items()}
         hierarchy = next((part.hierarchy for part in lists if part.hierarchy is not None), None)
         return replace(lists[0], display_names=display_names, hierarchy=hierarchy)
-
-    def _shown_parents(self, carried: ClassList | None) -> LabelCategories:
-        """The categories, with the parents of the carried hierarchy where they show none."""
-        if carried is None or carried.hierarchy is None:
-            return self._categories
-        if any(category.parent for category in self._categories):
-            return self._categories
-        parents = carried.hierarchy.parents(set(self._label_names))
-        return LabelCategories.from_iterable(
-            (name, parents.get(name, "")) for name in self._label_names
-        )
 
     def _write_bytes(self, kind: str, data: bytes) -> None:
         with open(self._target.path(self._layout.file(kind)), "wb") as file:

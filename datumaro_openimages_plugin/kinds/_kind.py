@@ -135,8 +135,8 @@ class KindTable:
         self._sort(images)
 
     def _sort(self, images: int) -> None:
-        known = self.image if (self.image >= 0).all() else np.where(
-            self.image < 0, images, self.image
+        known = (
+            self.image if (self.image >= 0).all() else np.where(self.image < 0, images, self.image)
         )
         if (np.diff(known) < 0).any():
             self._order = np.argsort(known, kind="stable")

@@ -114,9 +114,7 @@ _OTHERS = other_fields(
 )
 
 
-def _points_px(
-    table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray
-) -> list[float]:
+def _points_px(table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray) -> list[float]:
     """x1, y1, x2, y2 of all boxes in pixels, rounded as this Datumaro rounds points."""
     widths, heights = np.repeat(batch.widths_px, counts), np.repeat(batch.heights_px, counts)
     points = np.empty((len(rows), 4))

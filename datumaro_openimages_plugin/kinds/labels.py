@@ -80,9 +80,7 @@ def from_rows(
 _OTHERS = other_fields(OriginLabel, {"id", "group", "label", "attributes", "origin"})
 
 
-def to_fields(
-    annotation: Any, label: str, image_id: str, old: Mapping[str, str]
-) -> dict[str, str]:
+def to_fields(annotation: Any, label: str, image_id: str, old: Mapping[str, str]) -> dict[str, str]:
     """The row of a label.
 
     Args:
