@@ -70,11 +70,11 @@ __all__ = [
     "NullExportContext",
     "NullImportContext",
     "annotation_type",
-    "encoded_bytes",
-    "is_plain_file",
     "annotations_list",
+    "encoded_bytes",
     "image_from_bytes",
     "image_from_file",
+    "is_plain_file",
     "round_points",
 ]
 

@@ -138,6 +138,7 @@ class ZipMember:
         self.name = name
 
     def __call__(self, *_: Any) -> bytes:
+        """The member's bytes."""
         return _zip(self.archive).read(self.name)
 
     def __getstate__(self) -> tuple[str, str]:

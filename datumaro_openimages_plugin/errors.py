@@ -7,7 +7,7 @@
         ├── FormatError            a file's content is not what the format allows   (ValueError)
         │   └── UndefinedLabelError   a row names a class that no class list has
         ├── UnsafePathError        a name that would leave the dataset's folder     (ValueError)
-        ├── MissingFileError       a file that the data names is not there          (FileNotFoundError)
+        ├── MissingFileError       a file that the data names is not there   (FileNotFoundError)
         ├── AnnotationError        an annotation that the format cannot hold        (ValueError)
         └── SaveError              the target cannot be written or replaced         (OSError)
 

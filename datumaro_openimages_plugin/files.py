@@ -2,7 +2,7 @@
 
 The published dataset mixes versions (boxes of V6 beside masks of V5 beside labels of V7), and
 tools rename its files; all known names are in `PATTERNS`. Names are compared in lower case, the
-prefixes ``oidv6-`` and ``challenge-2019-`` and the suffixes ``.gz`` and ``.zip`` are looked through.
+prefixes ``oidv6-`` and ``challenge-2019-`` and the suffixes ``.gz`` and ``.zip`` do not count.
 """
 
 from __future__ import annotations

@@ -128,8 +128,7 @@ class Images:
             if reason is None:
                 plain[row] = True
             else:
-                where = {"file": table.name, "row": row + 1, "column": "ImageID"}
-                on_error(FormatError(f"the image id {reason}", value=ids[row].as_py(), **where))
+                on_error(_bad_id(reason, ids[row].as_py(), table.name, row + 1))
         return plain
 
     @staticmethod
@@ -230,6 +229,12 @@ class Images:
             self._add_unlisted(ids, missing, found, subset, file, on_error)
         return found
 
+    def numbers_of(self, image_id: str, subset: str) -> np.ndarray:
+        """(0 or 1,) int64: the number of the image of this id in a subset."""
+        ids, positions = self._index(self.subset_names.index(subset))
+        at = pc.index(ids, image_id).as_py()
+        return positions[at : at + 1].astype(np.int64) if at >= 0 else np.empty(0, np.int64)
+
     def _look_up(self, ids: pa.ChunkedArray, code: int) -> np.ndarray:
         values, positions = self._index(code)
         at = pc.fill_null(pc.index_in(ids, value_set=values), -1).to_numpy()
@@ -263,8 +268,7 @@ class Images:
         for at, reason in enumerate(refused):
             if reason is not None:
                 row = int(missing[pc.index(left, new[at]).as_py()]) + 1
-                where = {"file": file, "row": row, "column": "ImageID"}
-                on_error(FormatError(f"the image id {reason}", value=new[at].as_py(), **where))
+                on_error(_bad_id(reason, new[at].as_py(), file, row))
         keep = np.array([reason is None for reason in refused], bool)
         numbers = np.full(len(new), -1, np.int32)
         numbers[keep] = np.arange(len(self), len(self) + int(keep.sum()))
@@ -294,6 +298,11 @@ class Images:
             nothing = [0] * len(numbers)
             return nothing, nothing
         return self._meta[0][numbers].tolist(), self._meta[1][numbers].tolist()
+
+
+def _bad_id(reason: str, value: str, file: str, row: int) -> FormatError:
+    message = f"the image id {reason}; rename the image"
+    return FormatError(message, file=file, row=row, column="ImageID", value=value)
 
 
 def _one_array(values: pa.ChunkedArray) -> pa.Array:

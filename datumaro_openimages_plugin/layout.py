@@ -75,7 +75,7 @@ class Layout:
 
 
 class OpenImagesPath:
-    """Names of files and folders, under the attributes that the built-in's class of this name has."""
+    """Names of files and folders, by the attributes of the built-in's class of this name."""
 
     ANNOTATIONS_DIR = ANNOTATIONS_DIR
     IMAGES_DIR = IMAGES_DIR

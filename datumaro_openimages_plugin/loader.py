@@ -226,5 +226,5 @@ _BUILT_IN_MODULES = (
 HOOKS: dict[str, Callable[[ModuleType], None]] = {
     _ENVIRONMENT: install,
     "datumaro.components.dataset": _explain_zip_target,
-    **{name: _set_patterns for name in _BUILT_IN_MODULES},
+    **dict.fromkeys(_BUILT_IN_MODULES, _set_patterns),
 }

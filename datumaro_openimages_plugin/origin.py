@@ -67,7 +67,7 @@ class RowSource(Protocol):
 class _DetachedRow:
     """One row on its own: what an origin becomes in a pickle."""
 
-    __slots__ = ("dataset", "_end", "_fields", "_fractions", "_raw")
+    __slots__ = ("_end", "_fields", "_fractions", "_raw", "dataset")
 
     def __init__(self, source: RowSource, row: int) -> None:
         self.dataset = source.dataset

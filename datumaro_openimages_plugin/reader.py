@@ -27,7 +27,7 @@ from datumaro_openimages_plugin._host import (
 from datumaro_openimages_plugin.archive import open_source
 from datumaro_openimages_plugin.classes import categories_from_classes
 from datumaro_openimages_plugin.files import DatasetFiles, FoundFile
-from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text, unsafe_id
+from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text
 from datumaro_openimages_plugin.kinds import boxes, labels, masks
 from datumaro_openimages_plugin.kinds._kind import Batch, KindTable, Labels
 from datumaro_openimages_plugin.origin import ImageOrigin, ImportedFrom, OriginItem, other_fields
@@ -148,9 +148,9 @@ class Reader:
 
     def find(self, image_id: str, subset: str) -> np.ndarray:
         """(0 or 1,) int64: the number of one image."""
-        numbers = self.image_numbers(subset) if subset in self.images.subset_names else []
-        ids = self.images.ids
-        return np.array([n for n in numbers if ids[int(n)].as_py() == image_id][:1], np.int64)
+        if subset not in self.images.subset_names:
+            return np.empty(0, np.int64)
+        return self.images.numbers_of(image_id, subset)
 
     # Items
 

@@ -17,12 +17,13 @@ from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.kinds import boxes, labels
 from datumaro_openimages_plugin.rows import TableRows
 from datumaro_openimages_plugin.sinks import CsvSink, csv_line
+from datumaro_openimages_plugin.values import flag_from_text, flag_text, score_text
 
 __all__ = ["BoxWriter", "LabelWriter", "missing_label"]
 
 _BUFFERED = 8192  # annotations rendered together
 
-Refuse = Callable[[Exception, DatasetItem, int], None]
+Refuse = Callable[[ValueError, DatasetItem, int], None]
 Key = tuple[Any, ...]
 
 
@@ -213,7 +214,7 @@ class LabelWriter(_RowWriter):
     KIND = "label"
 
     def _key(self, attributes: dict[str, Any]) -> Key:
-        text = labels.score_text(attributes.get("score")) or "1"
+        text = score_text(attributes.get("score")) or "1"
         unknown = tuple(name for name in attributes if name not in labels.ATTRIBUTES)
         return text, float(text), unknown
 
@@ -259,10 +260,10 @@ class BoxWriter(_RowWriter):
     _FLAG_COLUMNS = tuple(boxes.FLAGS.values())
 
     def _key(self, attributes: dict[str, Any]) -> Key:
-        text = boxes.score_text(attributes.get("score")) or "1"
-        flags = [boxes.flag_text(attributes.get(name)) for name in boxes.FLAGS]
+        text = score_text(attributes.get("score")) or "1"
+        flags = [flag_text(attributes.get(name)) for name in boxes.FLAGS]
         unknown = tuple(name for name in attributes if name not in boxes.ATTRIBUTES)
-        states = [boxes.flag_from_text(flag) for flag in flags]
+        states = [flag_from_text(flag) for flag in flags]
         return text, ",".join(flags), (float(text), *states), unknown
 
     def _holds(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:

@@ -68,7 +68,8 @@ def _polygon_px(outline: Any) -> list[float]:
     if outline.type is AnnotationType.bbox:
         return _rotated_px(outline.points, _rotation_deg(outline))
     if hasattr(outline, "as_polygon"):
-        return [float(value) for value in outline.as_polygon()]
+        # Flat for an ellipse, corners in pairs for a rotated box.
+        return [float(value) for value in np.ravel(outline.as_polygon())]
     return [float(value) for value in outline.points]
 
 

@@ -355,10 +355,9 @@ def _copied(src: str, to: str) -> None:
     if sys.platform.startswith("linux"):
         import fcntl
 
-        with open(src, "rb") as old, open(to, "wb") as new:
-            with contextlib.suppress(OSError):
-                fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
-                return
+        with open(src, "rb") as old, open(to, "wb") as new, contextlib.suppress(OSError):
+            fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+            return
     shutil.copyfile(src, to)
 
 

@@ -208,7 +208,7 @@ class CsvTable:
 
     def _python_rows(self) -> Iterator[list[str]]:
         self._file.seek(self._data_start)
-        text = io.TextIOWrapper(_Tail(self._file), encoding="utf-8", newline="")
+        text = io.TextIOWrapper(io.BufferedReader(_Tail(self._file)), encoding="utf-8", newline="")
         reader = csv.reader(text, strict=True)
         number = 0
         limit = csv.field_size_limit(_FIELD_LIMIT)
@@ -426,7 +426,8 @@ def _opened(source: Source, name: str) -> BinaryIO:
     try:
         with source.open(name) as raw:
             if name.lower().endswith(".gz"):
-                shutil.copyfileobj(gzip.open(raw), copy)
+                with gzip.open(raw) as unpacked:
+                    shutil.copyfileobj(unpacked, copy)
             elif name.lower().endswith(".zip"):
                 with zipfile.ZipFile(raw) as archive:
                     members = [m for m in archive.namelist() if m.lower().endswith(".csv")]

@@ -79,7 +79,7 @@ def flag_text(value: Any) -> str:
     if isinstance(value, str):
         return _STATES[flag_from_text(value)]
     if isinstance(value, (numbers.Real, np.number)) and float(value) in (1.0, 0.0, -1.0):
-        return str(int(value))
+        return str(int(float(value)))
     raise ValueError(f"{_shown(value)} is not a flag: true, false, 1, 0 or -1")
 
 

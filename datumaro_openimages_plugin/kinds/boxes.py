@@ -79,7 +79,7 @@ def columns(labels: Labels) -> Sequence[Column]:
 def from_rows(
     table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray
 ) -> Iterator[Any]:
-    """Makes the boxes of some rows, one after another; an image's are in groups 1, 2, 3 …
+    """Makes the boxes of some rows, one after another; groups count from 1 in each image.
 
     Args:
         table: The kind's rows.

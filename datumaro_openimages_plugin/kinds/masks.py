@@ -245,7 +245,7 @@ def to_fields(
             fields.update(corners)
     elif annotation.group:
         # Its box is gone, so the corners are no longer those of any box.
-        fields.update({name: "" for name in BOX_COORDINATES})
+        fields.update(dict.fromkeys(BOX_COORDINATES, ""))
     return fields
 
 

@@ -1,0 +1,361 @@
+"""Nothing is lost without a word: what used to vanish is written, what cannot be is counted."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import oi_files
+import pytest
+from datumaro.components import annotation as ann
+from datumaro.components.annotation import Bbox, Label, Mask, Polygon
+from datumaro.components.dataset import Dataset
+from rich_data import read, rows, save
+
+from datumaro_openimages_plugin._host import DatasetItem, Image, image_from_file
+from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
+
+SIZE = (40, 60)
+FORMAT_HOLDS = "open_images cannot hold"
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """A picture of `SIZE` that is there."""
+    oi_files.picture(tmp_path, "picture.png", SIZE)
+    return image_from_file(str(tmp_path / "picture.png"), SIZE)
+
+
+def dataset_of(*items, labels=("/m/0", "/m/1")) -> Dataset:
+    return Dataset.from_iterable(items, categories=list(labels), media_type=Image)
+
+
+def item_with(picture, *annotations, name="a", **options) -> DatasetItem:
+    return DatasetItem(name, subset="train", media=picture, annotations=annotations, **options)
+
+
+def exported(path: Path, picture, *annotations) -> Path:
+    return save(dataset_of(item_with(picture, *annotations)), path)
+
+
+def masks_of(path: Path, name: str = "a") -> list[Mask]:
+    found = read(path).get(name, "train").annotations
+    return [a for a in found if a.type is ann.AnnotationType.mask]
+
+
+def rectangle(columns: slice, lines: slice = slice(5, 20)) -> np.ndarray:
+    image = np.zeros(SIZE, bool)
+    image[lines, columns] = True
+    return image
+
+
+def kind(name: str):
+    """A class of Datumaro, or a skip where this one does not have it."""
+    if not hasattr(ann, name):
+        pytest.skip(f"this Datumaro has no {name}")
+    return getattr(ann, name)
+
+
+def warnings_of(caplog) -> list[str]:
+    messages = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    return sorted(message for message in messages if FORMAT_HOLDS in message)
+
+
+# Without pictures, without boxes
+
+
+def test_boxes_without_picture_are_written(tmp_path):
+    oi_files.write(
+        tmp_path / "in",
+        {
+            "annotations/class-descriptions.csv": "/m/0,Zero\n",
+            "annotations/images.meta": "a 30 60\n",
+            "annotations/train-annotations-bbox.csv": oi_files.BOX_HEADER
+            + "a,xclick,/m/0,1,0.1,0.2,0.3,0.4,1,1,1,1,1\n",
+        },
+    )
+    dataset = read(tmp_path / "in")
+    assert dataset.get("a", "train").media is None
+    out = save(dataset, tmp_path / "out")
+    assert list(rows(out, "bbox")) == list(rows(tmp_path / "in", "bbox"))
+    assert "a 30 60" in (out / "annotations/images.meta").read_text().splitlines()
+    moved = read(out)
+    moved.init_cache()
+    moved.get("a", "train").annotations[0].points[0] = 30.0
+    assert next(rows(save(moved, tmp_path / "moved"), "bbox"))["XMin"] == "0.5"
+
+
+def test_boxes_of_unknown_size_are_written_as_they_stood(tmp_path, caplog):
+    oi_files.write(
+        tmp_path / "in",
+        {
+            "annotations/class-descriptions.csv": "/m/0,Zero\n",
+            "annotations/train-annotations-bbox.csv": oi_files.BOX_HEADER
+            + "a,xclick,/m/0,1,0.1,0.2,0.3,0.4,1,1,1,1,1\n",
+        },
+    )
+    out = save(read(tmp_path / "in"), tmp_path / "out")
+    assert list(rows(out, "bbox")) == list(rows(tmp_path / "in", "bbox"))
+    assert warnings_of(caplog) == []
+
+
+def test_new_boxes_of_unknown_size_are_counted(tmp_path, caplog):
+    boxes = [Bbox(1, 2, 3, 4, label=0), Bbox(1, 2, 3, 4, label=1)]
+    out = exported(tmp_path / "out", None, *boxes, Label(0))
+    assert list(rows(out, "bbox")) == [] and len(list(rows(out, "human-imagelabels"))) == 1
+    assert warnings_of(caplog) == [
+        "open_images cannot hold boxes on images of unknown size: 2 not written"
+    ]
+
+
+def test_masks_of_images_without_boxes_are_read_and_written(tmp_path):
+    files = oi_files.base_files()
+    del files["annotations/train-annotations-bbox.csv"]
+    oi_files.write(tmp_path / "in", files)
+    oi_files.base_media(tmp_path / "in")
+    assert len(masks_of(tmp_path / "in")) == 1
+    out = save(read(tmp_path / "in"), tmp_path / "out")
+    kind = "object-segmentation"
+    assert list(rows(out, kind)) == list(rows(tmp_path / "in", kind))
+    assert len(masks_of(out)) == 1
+
+
+def test_sizes_that_only_images_meta_tells_survive(tmp_path):
+    files = oi_files.base_files()
+    files["annotations/images.meta"] = "a 20 40\nb 7 13\nc 1234 5678\n"
+    oi_files.write(tmp_path / "in", files)
+    out = save(read(tmp_path / "in"), tmp_path / "out")
+    lines = (out / "annotations/images.meta").read_text().splitlines()
+    assert sorted(lines[-3:]) == ["a 20 40", "b 7 13", "c 1234 5678"]
+    assert len(list(rows(out, "bbox"))) == 3
+    assert read(out).get("c", "test").media is None
+
+
+@pytest.mark.xfail(
+    strict=True, reason="lines of images.meta for images that no table names are not written back"
+)
+def test_sizes_of_images_that_nothing_else_names_survive(tmp_path):
+    files = oi_files.base_files()
+    files["annotations/images.meta"] = "a 20 40\nb 7 13\nonly-here 12 34\n"
+    oi_files.write(tmp_path / "in", files)
+    out = save(read(tmp_path / "in"), tmp_path / "out")
+    assert "only-here 12 34" in (out / "annotations/images.meta").read_text().splitlines()
+
+
+# Names of mask files
+
+
+@pytest.mark.parametrize(
+    "ids", [("A", "a"), ("x/1", "x1"), ("日本", "語"), ("a b", "a_b"), ("é", "e")], ids=str
+)
+def test_ids_with_equal_slugs(ids, picture, tmp_path):
+    expected = {name: rectangle(slice(i, 9 + i)) for i, name in enumerate(ids)}
+    items = [
+        item_with(picture, Mask(mask, label=0, attributes={"box_id": "b"}), name=name)
+        for name, mask in expected.items()
+    ]
+    out = save(dataset_of(*items), tmp_path / "out")
+    paths = [row["MaskPath"].casefold() for row in rows(out, "object-segmentation")]
+    assert len(set(paths)) == 2
+    for name, mask in expected.items():
+        (found,) = masks_of(out, name)
+        assert np.array_equal(found.image, mask), name
+        assert found.attributes == {"box_id": "b"}
+
+
+@pytest.mark.parametrize(
+    "labels", [("Cat", "cat"), ("/m/0x", "/m/0/x"), ("猫", "犬"), ("same", "same")], ids=str
+)
+def test_labels_with_equal_slugs_and_one_box_id(labels, picture, tmp_path):
+    names = list(dict.fromkeys(labels))
+    expected = [rectangle(slice(3 * i, 9 + 3 * i)) for i in range(2)]
+    annotations = [
+        Mask(mask, label=names.index(label), attributes={"box_id": "b"})
+        for mask, label in zip(expected, labels, strict=True)
+    ]
+    out = save(dataset_of(item_with(picture, *annotations), labels=names), tmp_path / "out")
+    found = masks_of(out)
+    assert [(a.label, a.attributes) for a in found] == [
+        (names.index(label), {"box_id": "b"}) for label in labels
+    ]
+    for mask, back in zip(expected, found, strict=True):
+        assert np.array_equal(back.image, mask)
+
+
+def test_mask_names_that_renaming_makes_equal(tmp_path):
+    """Two masks of different items have their files' old names, and one of them is given away."""
+    oi_files.base(tmp_path / "in")
+    dataset = read(tmp_path / "in")
+    other = item_with(dataset.get("a", "train").media, name="a/m1")
+    other.annotations.append(
+        Mask(rectangle(slice(0, 60), slice(0, 40)), label=1, attributes={"box_id": "0"})
+    )
+    dataset.put(other)
+    out = save(dataset, tmp_path / "out")
+    assert len({row["MaskPath"] for row in rows(out, "object-segmentation")}) == 2
+    assert masks_of(out, "a/m1")[0].image.all() and not masks_of(out)[0].image.all()
+
+
+# What is segmentation becomes a mask
+
+
+def test_a_polygon_becomes_a_mask_that_one_can_see(picture, tmp_path):
+    out = exported(tmp_path / "out", picture, Polygon([10, 5, 30, 5, 30, 20, 10, 20], label=1))
+    (row,) = rows(out, "object-segmentation")
+    path = out / "masks/train" / row["MaskPath"]
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert pixels.shape == SIZE and set(np.unique(pixels)) == {0, 255}
+    assert path.read_bytes()[24] == 1  # bits a pixel, in the header of a PNG
+    assert np.array_equal(pixels > 0, rectangle(slice(10, 30)))
+    assert (row["LabelName"], row["BoxXMin"]) == ("/m/1", "")
+
+
+def test_polygons_of_one_group_and_label_are_one_instance(picture, tmp_path):
+    def square(x: int, label: int, group: int) -> Polygon:
+        return Polygon([x, 5, x + 5, 5, x + 5, 20, x, 20], label=label, group=group)
+
+    out = exported(
+        tmp_path / "out",
+        picture,
+        square(0, 0, 1),
+        square(10, 0, 1),
+        square(20, 1, 1),
+        square(30, 0, 2),
+        square(40, 0, 0),
+        square(50, 0, 0),
+    )
+    found = masks_of(out)
+    first = rectangle(slice(0, 5)) | rectangle(slice(10, 15))
+    expected = [first, *(rectangle(slice(x, x + 5)) for x in (20, 30, 40, 50))]
+    assert [a.label for a in found] == [0, 1, 0, 0, 0]
+    for mask, back in zip(expected, found, strict=True):
+        assert np.array_equal(back.image, mask)
+
+
+def test_a_polygon_is_tied_to_the_box_of_its_group(picture, tmp_path):
+    box = Bbox(10, 5, 20, 15, label=0, group=7)
+    attributes = {"box_id": "mine", "predicted_iou": 0.5}
+    polygon = Polygon([10, 5, 30, 5, 30, 20], label=0, group=7, attributes=attributes)
+    out = exported(tmp_path / "out", picture, box, polygon)
+    (row,), (box_row,) = rows(out, "object-segmentation"), rows(out, "bbox")
+    assert {name: row[f"Box{name}"] for name in ("XMin", "XMax", "YMin", "YMax")} == {
+        name: box_row[name] for name in ("XMin", "XMax", "YMin", "YMax")
+    }
+    assert (row["BoxID"], row["PredictedIoU"]) == ("mine", "0.5")
+    assert [a.group for a in read(out).get("a", "train").annotations] == [1, 1]
+
+
+def test_an_ellipse_becomes_a_mask(picture, tmp_path):
+    out = exported(tmp_path / "out", picture, kind("Ellipse")(10, 5, 50, 35, label=0))
+    (mask,) = masks_of(out)
+    assert mask.image[20, 30] and not mask.image[6, 11]
+    assert mask.image.sum() == pytest.approx(np.pi * 20 * 15, rel=0.05)
+
+
+def test_a_rotated_box_becomes_a_mask(picture, tmp_path):
+    rotated = kind("RotatedBbox")(30, 20, 20, 10, 90, label=0)
+    (mask,) = masks_of(exported(tmp_path / "out", picture, rotated))
+    assert mask.image[11, 30] and mask.image[28, 30] and not mask.image[20, 22]
+    assert mask.image.sum() == pytest.approx(200, rel=0.1)
+
+
+def test_a_rectangle_that_cvat_turned_becomes_a_mask(picture, tmp_path):
+    box = Bbox(20, 15, 20, 10, label=0, attributes={"rotation": 90.0, "box_id": "r"})
+    out = exported(tmp_path / "out", picture, box)
+    (mask,) = masks_of(out)
+    assert mask.image[11, 30] and mask.image[28, 30] and not mask.image[20, 22]
+    assert mask.attributes == {"box_id": "r"} and list(rows(out, "bbox")) == []
+
+
+def test_a_rectangle_turned_by_nothing_stays_a_box(picture, tmp_path, caplog):
+    box = Bbox(20, 15, 20, 10, label=0, attributes={"rotation": 0.0})
+    out = exported(tmp_path / "out", picture, box)
+    assert len(list(rows(out, "bbox"))) == 1 and masks_of(out) == []
+
+
+def test_a_run_length_mask_becomes_a_png(picture, tmp_path):
+    from pycocotools import mask as coco
+
+    expected = rectangle(slice(3, 33))
+    rle = coco.encode(np.asfortranarray(expected.astype(np.uint8)))
+    out = exported(tmp_path / "out", picture, ann.RleMask(rle, label=0))
+    (mask,) = masks_of(out)
+    assert np.array_equal(mask.image, expected)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.float32])
+def test_masks_of_any_type_become_1_bit_pngs(dtype, picture, tmp_path):
+    expected = rectangle(slice(3, 33))
+    out = exported(tmp_path / "out", picture, Mask(expected.astype(dtype), label=0))
+    (path,) = (out / "masks/train").iterdir()
+    assert np.array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED) == 255, expected)
+
+
+# What cannot be held is counted
+
+
+def points(**options):
+    return ann.Points([1, 2, 3, 4], label=0, **options)
+
+
+COUNTED = {
+    "points": lambda: points(),
+    "polyline": lambda: ann.PolyLine([1, 2, 3, 4], label=0),
+    "caption": lambda: ann.Caption("a cat"),
+    "cuboid_3d": lambda: kind("Cuboid3d")([1, 2, 3], label=0),
+    "skeleton": lambda: kind("Skeleton")([points()], label=0),
+    "cuboid_2d": lambda: kind("Cuboid2D")([(i, i) for i in range(8)], label=0),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_other_kinds_are_counted(name, picture, tmp_path, caplog):
+    annotations = [COUNTED[name]() for _ in range(3)]
+    out = exported(tmp_path / "out", picture, *annotations, Label(0))
+    assert warnings_of(caplog) == [f"{FORMAT_HOLDS} {name} annotations: 3 not written"]
+    assert [a.type.name for a in read(out).get("a", "train").annotations] == ["label"]
+
+
+def test_one_warning_a_kind_over_all_items(picture, tmp_path, caplog):
+    items = [item_with(picture, points(), ann.Caption("c"), name=str(i)) for i in range(5)]
+    save(dataset_of(*items), tmp_path / "out")
+    assert warnings_of(caplog) == [
+        f"{FORMAT_HOLDS} caption annotations: 5 not written",
+        f"{FORMAT_HOLDS} points annotations: 5 not written",
+    ]
+
+
+def test_boxes_of_tracks_are_written_and_their_track_ids_counted(picture, tmp_path, caplog):
+    tracks = [
+        Bbox(1, 2, 3, 4, label=0, attributes={"track_id": i, "keyframe": True}) for i in range(2)
+    ]
+    out = exported(tmp_path / "out", picture, *tracks)
+    assert len(list(rows(out, "bbox"))) == 2
+    found = warnings_of(caplog)
+    assert [message for message in found if "track_id" in message] == [
+        f"{FORMAT_HOLDS} 'track_id' attributes of box annotations: 2 not written"
+    ]
+
+
+def test_outlines_of_unknown_size_are_counted(tmp_path, caplog):
+    polygons = [Polygon([1, 2, 3, 4, 5, 9], label=0) for _ in range(3)]
+    out = exported(tmp_path / "out", None, *polygons)
+    assert list(rows(out, "object-segmentation")) == []
+    assert warnings_of(caplog) == [
+        f"{FORMAT_HOLDS} outlines on images of unknown size: 3 not written"
+    ]
+
+
+def test_attributes_of_items_are_counted(picture, tmp_path, caplog):
+    items = [item_with(picture, name=str(i), attributes={"frame": i}) for i in range(4)]
+    save(dataset_of(*items), tmp_path / "out")
+    assert warnings_of(caplog) == [f"{FORMAT_HOLDS} attributes of items: 4 not written"]
+
+
+def test_nothing_is_reported_where_nothing_is_lost(tmp_path, caplog):
+    oi_files.base(tmp_path / "in")
+    dataset = Dataset.from_extractors(OpenImagesExtractor(str(tmp_path / "in")))
+    dataset.export(str(tmp_path / "out"), OpenImagesExporter, save_media=True)
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
