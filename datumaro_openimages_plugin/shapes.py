@@ -23,12 +23,24 @@ _OUTLINES = {
     if kind is not None
 }
 
+#: Beyond this distance from the image a polygon is cut; nearer ones keep the rasteriser's very
+#: pixels, which a cut may change along the edges.
+_FAR_PX = 10_000.0
+
 
 def is_outline(annotation: Any) -> bool:
-    """Whether an annotation is the outline of an object rather than a box or a mask."""
-    if annotation.type is AnnotationType.bbox:
-        return "rotation" in annotation.attributes and _rotation_deg(annotation) != 0
-    return annotation.type in _OUTLINES
+    """Whether an annotation is the outline of an object rather than a box or a mask.
+
+    Raises:
+        ValueError: It is one, and has a coordinate that is not finite.
+    """
+    if annotation.type not in _OUTLINES and (
+        annotation.type is not AnnotationType.bbox or _rotation_deg(annotation) == 0
+    ):
+        return False
+    if not np.isfinite(annotation.points).all():
+        raise ValueError("has a coordinate that is not a finite number")
+    return True
 
 
 def masks_from_outlines(outlines: Iterable[Any], size: tuple[int, int]) -> list[Mask]:
@@ -57,11 +69,41 @@ def masks_from_outlines(outlines: Iterable[Any], size: tuple[int, int]) -> list[
 
 def _rasterised(polygons: list[list[float]], size: tuple[int, int]) -> np.ndarray:
     """(h, w) bool: the union of polygons given as x, y, x, y … in pixels."""
-    drawable = [polygon for polygon in polygons if len(polygon) >= 6]
+    clipped = [_clipped(polygon, size) for polygon in polygons]
+    drawable = [polygon for polygon in clipped if len(polygon) >= 6]
     if not drawable:
         return np.zeros(size, bool)
     encoded = coco_mask.frPyObjects(drawable, *size)
     return coco_mask.decode(coco_mask.merge(encoded)).astype(bool)  # type: ignore[no-any-return]
+
+
+def _clipped(polygon: list[float], size: tuple[int, int]) -> list[float]:
+    """A polygon without its parts far outside the image, x, y, x, y … in pixels.
+
+    The rasteriser walks along every edge, so that distant corners would exhaust the memory.
+    """
+    corners = list(zip(polygon[::2], polygon[1::2], strict=True))
+    for axis, length in ((0, size[1]), (1, size[0])):
+        for sign, limit in ((1, length + _FAR_PX), (-1, _FAR_PX)):
+            if any(sign * corner[axis] > limit for corner in corners):
+                corners = _cut(corners, axis, sign, limit)
+    return [value for corner in corners for value in corner]
+
+
+def _cut(
+    corners: list[tuple[float, float]], axis: int, sign: int, limit: float
+) -> list[tuple[float, float]]:
+    """The corners of what a polygon has on the side where ``sign * coordinate <= limit``."""
+    result = []
+    for before, after in zip(corners[-1:] + corners[:-1], corners, strict=True):
+        start, end = sign * before[axis], sign * after[axis]
+        if (start <= limit) != (end <= limit):
+            share = (limit - start) / (end - start)
+            other = before[1 - axis] + share * (after[1 - axis] - before[1 - axis])
+            result.append((sign * limit, other) if axis == 0 else (other, sign * limit))
+        if end <= limit:
+            result.append(after)
+    return result
 
 
 def _polygon_px(outline: Any) -> list[float]:
