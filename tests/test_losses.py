@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
-import cv2
 import numpy as np
 import oi_files
 import pytest
@@ -13,49 +11,16 @@ from datumaro.components import annotation as ann
 from datumaro.components.annotation import Bbox, Label, Mask, Polygon
 from datumaro.components.dataset import Dataset
 from rich_data import read, rows, save
+from shapes_data import dataset_of, exported, item_with, kind, masks_of, picture_in, rectangle
 
-from datumaro_openimages_plugin._host import DatasetItem, Image, image_from_file
 from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
 
-SIZE = (40, 60)
 FORMAT_HOLDS = "open_images cannot hold"
 
 
 @pytest.fixture
 def picture(tmp_path):
-    """A picture of `SIZE` that is there."""
-    oi_files.picture(tmp_path, "picture.png", SIZE)
-    return image_from_file(str(tmp_path / "picture.png"), SIZE)
-
-
-def dataset_of(*items, labels=("/m/0", "/m/1")) -> Dataset:
-    return Dataset.from_iterable(items, categories=list(labels), media_type=Image)
-
-
-def item_with(picture, *annotations, name="a", **options) -> DatasetItem:
-    return DatasetItem(name, subset="train", media=picture, annotations=annotations, **options)
-
-
-def exported(path: Path, picture, *annotations) -> Path:
-    return save(dataset_of(item_with(picture, *annotations)), path)
-
-
-def masks_of(path: Path, name: str = "a") -> list[Mask]:
-    found = read(path).get(name, "train").annotations
-    return [a for a in found if a.type is ann.AnnotationType.mask]
-
-
-def rectangle(columns: slice, lines: slice = slice(5, 20)) -> np.ndarray:
-    image = np.zeros(SIZE, bool)
-    image[lines, columns] = True
-    return image
-
-
-def kind(name: str):
-    """A class of Datumaro, or a skip where this one does not have it."""
-    if not hasattr(ann, name):
-        pytest.skip(f"this Datumaro has no {name}")
-    return getattr(ann, name)
+    return picture_in(tmp_path)
 
 
 def warnings_of(caplog) -> list[str]:
@@ -198,101 +163,6 @@ def test_mask_names_that_renaming_makes_equal(tmp_path):
     assert masks_of(out, "a/m1")[0].image.all() and not masks_of(out)[0].image.all()
 
 
-# What is segmentation becomes a mask
-
-
-def test_a_polygon_becomes_a_mask_that_one_can_see(picture, tmp_path):
-    out = exported(tmp_path / "out", picture, Polygon([10, 5, 30, 5, 30, 20, 10, 20], label=1))
-    (row,) = rows(out, "object-segmentation")
-    path = out / "masks/train" / row["MaskPath"]
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    assert pixels.shape == SIZE and set(np.unique(pixels)) == {0, 255}
-    assert path.read_bytes()[24] == 1  # bits a pixel, in the header of a PNG
-    assert np.array_equal(pixels > 0, rectangle(slice(10, 30)))
-    assert (row["LabelName"], row["BoxXMin"]) == ("/m/1", "")
-
-
-def test_polygons_of_one_group_and_label_are_one_instance(picture, tmp_path):
-    def square(x: int, label: int, group: int) -> Polygon:
-        return Polygon([x, 5, x + 5, 5, x + 5, 20, x, 20], label=label, group=group)
-
-    out = exported(
-        tmp_path / "out",
-        picture,
-        square(0, 0, 1),
-        square(10, 0, 1),
-        square(20, 1, 1),
-        square(30, 0, 2),
-        square(40, 0, 0),
-        square(50, 0, 0),
-    )
-    found = masks_of(out)
-    first = rectangle(slice(0, 5)) | rectangle(slice(10, 15))
-    expected = [first, *(rectangle(slice(x, x + 5)) for x in (20, 30, 40, 50))]
-    assert [a.label for a in found] == [0, 1, 0, 0, 0]
-    for mask, back in zip(expected, found, strict=True):
-        assert np.array_equal(back.image, mask)
-
-
-def test_a_polygon_is_tied_to_the_box_of_its_group(picture, tmp_path):
-    box = Bbox(10, 5, 20, 15, label=0, group=7)
-    attributes = {"box_id": "mine", "predicted_iou": 0.5}
-    polygon = Polygon([10, 5, 30, 5, 30, 20], label=0, group=7, attributes=attributes)
-    out = exported(tmp_path / "out", picture, box, polygon)
-    (row,), (box_row,) = rows(out, "object-segmentation"), rows(out, "bbox")
-    assert {name: row[f"Box{name}"] for name in ("XMin", "XMax", "YMin", "YMax")} == {
-        name: box_row[name] for name in ("XMin", "XMax", "YMin", "YMax")
-    }
-    assert (row["BoxID"], row["PredictedIoU"]) == ("mine", "0.5")
-    assert [a.group for a in read(out).get("a", "train").annotations] == [1, 1]
-
-
-def test_an_ellipse_becomes_a_mask(picture, tmp_path):
-    out = exported(tmp_path / "out", picture, kind("Ellipse")(10, 5, 50, 35, label=0))
-    (mask,) = masks_of(out)
-    assert mask.image[20, 30] and not mask.image[6, 11]
-    assert mask.image.sum() == pytest.approx(np.pi * 20 * 15, rel=0.05)
-
-
-def test_a_rotated_box_becomes_a_mask(picture, tmp_path):
-    rotated = kind("RotatedBbox")(30, 20, 20, 10, 90, label=0)
-    (mask,) = masks_of(exported(tmp_path / "out", picture, rotated))
-    assert mask.image[11, 30] and mask.image[28, 30] and not mask.image[20, 22]
-    assert mask.image.sum() == pytest.approx(200, rel=0.1)
-
-
-def test_a_rectangle_that_cvat_turned_becomes_a_mask(picture, tmp_path):
-    box = Bbox(20, 15, 20, 10, label=0, attributes={"rotation": 90.0, "box_id": "r"})
-    out = exported(tmp_path / "out", picture, box)
-    (mask,) = masks_of(out)
-    assert mask.image[11, 30] and mask.image[28, 30] and not mask.image[20, 22]
-    assert mask.attributes == {"box_id": "r"} and list(rows(out, "bbox")) == []
-
-
-def test_a_rectangle_turned_by_nothing_stays_a_box(picture, tmp_path, caplog):
-    box = Bbox(20, 15, 20, 10, label=0, attributes={"rotation": 0.0})
-    out = exported(tmp_path / "out", picture, box)
-    assert len(list(rows(out, "bbox"))) == 1 and masks_of(out) == []
-
-
-def test_a_run_length_mask_becomes_a_png(picture, tmp_path):
-    from pycocotools import mask as coco
-
-    expected = rectangle(slice(3, 33))
-    rle = coco.encode(np.asfortranarray(expected.astype(np.uint8)))
-    out = exported(tmp_path / "out", picture, ann.RleMask(rle, label=0))
-    (mask,) = masks_of(out)
-    assert np.array_equal(mask.image, expected)
-
-
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.float32])
-def test_masks_of_any_type_become_1_bit_pngs(dtype, picture, tmp_path):
-    expected = rectangle(slice(3, 33))
-    out = exported(tmp_path / "out", picture, Mask(expected.astype(dtype), label=0))
-    (path,) = (out / "masks/train").iterdir()
-    assert np.array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED) == 255, expected)
-
-
 # What cannot be held is counted
 
 
@@ -305,7 +175,6 @@ COUNTED = {
     "polyline": lambda: ann.PolyLine([1, 2, 3, 4], label=0),
     "caption": lambda: ann.Caption("a cat"),
     "cuboid_3d": lambda: kind("Cuboid3d")([1, 2, 3], label=0),
-    "skeleton": lambda: kind("Skeleton")([points()], label=0),
     "cuboid_2d": lambda: kind("Cuboid2D")([(i, i) for i in range(8)], label=0),
 }
 
