@@ -18,6 +18,7 @@ import imagesize
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import csv as pacsv
 
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.errors import FormatError, UnsafePathError
@@ -120,6 +121,7 @@ class Images:
             ids, codes, row_of = ids.filter(pa.array(keep)), codes[keep], row_of[keep]
         self._add(ids, to_code[codes], row_of)
         self._report_repeats(table, on_error)
+        pa.default_memory_pool().release_unused()
 
     def _check_ids(self, ids: pa.Array, table: CsvTable, on_error: OnError) -> np.ndarray:
         plain = pc.match_substring_regex(ids, _PLAIN_ID).to_numpy(zero_copy_only=False).copy()
@@ -282,14 +284,10 @@ class Images:
 
     def set_sizes(self, meta: Mapping[str, tuple[int, int]]) -> None:
         """Gives the sizes that are known beforehand: id -> (height, width)."""
-        if not meta:
-            return
-        known = pa.array([str(name) for name in meta], pa.string())
-        sizes = np.array(list(meta.values()), np.int64).reshape(-1, 2)
-        heights, widths = sizes[:, 0], sizes[:, 1]
-        at = pc.fill_null(pc.index_in(self.ids, value_set=known), -1).to_numpy()
-        heights = np.append(heights, 0).astype(np.int32)
-        widths = np.append(widths, 0).astype(np.int32)
+        known = SizeTable.of(meta)
+        at = pc.fill_null(pc.index_in(self.ids, value_set=known.names), -1).to_numpy()
+        heights = np.append(known.heights, 0).astype(np.int32)
+        widths = np.append(known.widths, 0).astype(np.int32)
         self._meta = heights[at], widths[at]
 
     def known_sizes(self, numbers: np.ndarray) -> tuple[list[int], list[int]]:
@@ -321,12 +319,78 @@ def header_size(source: Source, name: str) -> tuple[int, int] | None:
     return (int(height), int(width)) if width > 0 and height > 0 else None
 
 
-def image_meta_from_text(data: bytes, file: str) -> dict[str, tuple[int, int]]:
+class SizeTable(Mapping[str, tuple[int, int]]):
+    """Sizes by image name as columns: a mapping name -> (height, width) in pixels.
+
+    Args:
+        names: (n,) Arrow strings; of equal ones the last counts.
+        heights: (n,) int32.
+        widths: (n,) int32.
+    """
+
+    def __init__(self, names: pa.Array, heights: np.ndarray, widths: np.ndarray) -> None:
+        # Looking up finds the first of equal names, and the last line is the one that counts.
+        self.names = names[::-1] if isinstance(names, pa.Array) else pa.array(names)[::-1]
+        self.heights, self.widths = heights[::-1], widths[::-1]
+
+    @classmethod
+    def of(cls, sizes: Mapping[str, tuple[int, int]]) -> SizeTable:
+        """The columns of any mapping."""
+        if isinstance(sizes, SizeTable):
+            return sizes
+        names = pa.array([str(name) for name in sizes], pa.string())
+        values = np.array(list(sizes.values()), np.int32).reshape(-1, 2)
+        return cls(names, values[:, 0], values[:, 1])
+
+    def __getitem__(self, name: str) -> tuple[int, int]:
+        at = pc.index(self.names, name).as_py()
+        if at < 0:
+            raise KeyError(name)
+        return int(self.heights[at]), int(self.widths[at])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(self.names[::-1].to_pylist()))
+
+    def __len__(self) -> int:
+        return len(pc.unique(self.names))
+
+
+def _plain_image_meta(data: bytes) -> SizeTable | None:
+    """Reads lines that need no unquoting in one go; None where some line is of another form."""
+    start = 0
+    while data.startswith((b"#", b"\n", b"\r\n"), start):
+        end = data.find(b"\n", start)
+        start = len(data) if end < 0 else end + 1
+    body = memoryview(data)[start:]
+    if not body or any(data.find(mark, start) >= 0 for mark in (b"#", b"'", b'"', b"\\", b"\t")):
+        return None
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(body),
+            read_options=pacsv.ReadOptions(column_names=["name", "height", "width"]),
+            parse_options=pacsv.ParseOptions(delimiter=" ", quote_char=False),
+            convert_options=pacsv.ConvertOptions(
+                column_types={"name": pa.string(), "height": pa.int32(), "width": pa.int32()},
+                null_values=[],
+            ),
+        ).combine_chunks()
+    except pa.ArrowInvalid:
+        return None
+    heights, widths = (table.column(name).to_numpy() for name in ("height", "width"))
+    if (heights <= 0).any() or (widths <= 0).any():
+        return None
+    return SizeTable(table.column("name").chunk(0), heights, widths)
+
+
+def image_meta_from_text(data: bytes, file: str) -> Mapping[str, tuple[int, int]]:
     """Reads ``images.meta``: lines of name, height, width; quoting and comments as in a shell.
 
     Raises:
         FormatError: A line has fewer fields, or a size that is no positive number.
     """
+    plain = _plain_image_meta(data)
+    if plain is not None:
+        return plain
     sizes: dict[str, tuple[int, int]] = {}
     try:
         text = data.decode("utf-8-sig")

@@ -29,14 +29,14 @@ from pyarrow import csv as pacsv
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.errors import FormatError
 
-__all__ = ["Column", "CsvTable", "OnError", "Rows", "has_columns"]
+__all__ = ["Column", "CsvTable", "OnError", "Rows", "code_type", "has_columns"]
 
 OnError = Callable[[FormatError], None]
 """Gets the error of a bad row; raises it, or returns to have the row left out."""
 
 _FIELD_LIMIT = 1 << 20  # characters of one field; published fields are under 10,000
 _MAX_COLUMNS = 10_000
-_BLOCK = 1 << 20
+_BLOCK = 1 << 20  # bytes read at once
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Rows:
     """Typed columns of a table.
 
     ``text``: column -> Arrow strings; ``number``: column -> (n,) float64; ``code``: column ->
-    ((n,) int32, list of the values that the codes stand for). ``valid`` is None, or (n,) bool
+    ((n,) codes, list of the values that the codes stand for). ``valid`` is None, or (n,) bool
     with the rows that were reported as bad set to False.
     """
 
@@ -123,8 +123,10 @@ class CsvTable:
         except pa.ArrowInvalid:
             table, valid = self._slowly(present, on_error)
         rows = Rows(table.num_rows, valid=valid)
+        chunked = {column.name: table.column(column.name) for column in present}
+        del table
         for column in present:
-            values = table.column(column.name)
+            values = chunked.pop(column.name)
             if column.type == "text":
                 rows.text[column.name] = values
             elif column.type == "number":
@@ -158,7 +160,7 @@ class CsvTable:
         self._file.seek(self._data_start)
         table = pacsv.read_csv(
             pa.PythonFile(_Tail(self._file), mode="r"),
-            read_options=pacsv.ReadOptions(column_names=self.header, block_size=8 << 20),
+            read_options=pacsv.ReadOptions(column_names=self.header, block_size=_BLOCK),
             convert_options=pacsv.ConvertOptions(
                 include_columns=list(actual),
                 column_types={name: types[column.type] for name, column in actual.items()},
@@ -248,8 +250,10 @@ class CsvTable:
     ) -> tuple[np.ndarray, list[Any]]:
         unified = values.unify_dictionaries()
         chunks = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in unified.chunks]
-        codes = np.concatenate([np.empty(0, np.int32), *chunks]).astype(np.int32, copy=False)
         texts = unified.chunk(0).dictionary.to_pylist() if unified.num_chunks else []
+        smallest = code_type(len(texts))
+        narrow = [chunk.astype(smallest) for chunk in chunks]
+        codes = narrow[0] if len(narrow) == 1 else np.concatenate([np.empty(0, smallest), *narrow])
         parsed: list[Any] = []
         for code, text in enumerate(texts):
             try:
@@ -408,6 +412,11 @@ class _Tail(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         return self._inner.read(size)
+
+
+def code_type(count: int) -> type[np.signedinteger]:
+    """The smallest type for codes from -1 to ``count - 1``."""
+    return next(t for t in (np.int8, np.int16, np.int32) if count - 1 <= np.iinfo(t).max)
 
 
 def _number(text: str) -> float | None:

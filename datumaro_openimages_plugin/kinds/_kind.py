@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from datumaro_openimages_plugin.images import Images
 from datumaro_openimages_plugin.rows import TableRows
-from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows
+from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows, code_type
 
 __all__ = ["Batch", "KindTable", "Labels"]
 
@@ -87,7 +87,7 @@ class KindTable:
 
     @property
     def code(self) -> dict[str, np.ndarray]:
-        """Column -> (n,) int32 positions in `values`, -1 where a file lacks the column."""
+        """Column -> (n,) positions in `values`, -1 where a file lacks the column."""
         return self.rows.code
 
     @property
@@ -110,16 +110,18 @@ class KindTable:
             numbers[~rows.valid] = -1
         self.rows.add(table, rows.count)
         self._parts.append((numbers, rows))
+        # Arrow keeps the memory of the whole file for later otherwise.
+        pa.default_memory_pool().release_unused()
 
     def finish(self, columns: Sequence[Column], images: int) -> None:
         """Joins the files' columns and sorts the rows by image, keeping their order."""
         if not self._parts:
             self._offsets = np.zeros(images + 1, np.int64)
             return
-        self.image = np.concatenate([numbers for numbers, _ in self._parts])
+        self.image = _joined([numbers for numbers, _ in self._parts])
         for column in columns:
             if column.type == "number":
-                self.number[column.name] = np.concatenate(
+                self.number[column.name] = _joined(
                     [_numbers(rows, column.name) for _, rows in self._parts]
                 )
             elif column.type == "code":
@@ -174,19 +176,23 @@ def _texts(rows: Rows, name: str) -> list[pa.Array]:
     return [pa.nulls(rows.count, pa.string())] if values is None else values.chunks
 
 
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
 def _numbers(rows: Rows, name: str) -> np.ndarray:
     values = rows.number.get(name)
     return np.full(rows.count, np.nan) if values is None else values
 
 
 def _codes(parts: list[Rows], column: Column) -> tuple[np.ndarray, list[Any]]:
-    """Codes over all files: (n,) int32 positions in the list of distinct values; -1 for none."""
+    """Codes over all files: (n,) positions in the list of distinct values, -1 for none."""
     values: list[Any] = []
     position: dict[Any, int] = {}
     arrays = []
     for rows in parts:
         if column.name not in rows.code:
-            arrays.append(np.full(rows.count, -1, np.int32))
+            arrays.append(np.full(rows.count, -1, np.int8))
             continue
         codes, named = rows.code[column.name]
         for value in named:
@@ -194,5 +200,6 @@ def _codes(parts: list[Rows], column: Column) -> tuple[np.ndarray, list[Any]]:
                 position[value] = len(values)
                 values.append(value)
         lookup = np.array([position[value] for value in named] or [0], np.int32)
-        arrays.append(lookup[codes])
-    return np.concatenate(arrays), values
+        arrays.append(lookup.astype(code_type(len(values)))[codes])
+    smallest = code_type(len(values))
+    return _joined([codes.astype(smallest, copy=False) for codes in arrays]), values
