@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -31,43 +32,55 @@ _FLAG_TEXTS = {
     "1": True, "0": False, "-1": None, "1.0": True, "0.0": False, "-1.0": None,
     "true": True, "false": False, "": None,
 }  # fmt: skip
+_A_FLAG = "a flag: true, false, 1, 0 or -1"
 _STATES = {True: "1", False: "0", None: "-1"}
 
 
-def score_text(value: Any) -> str | None:
+def score_text(value: Any, attribute: str = "score") -> str | None:
     """The text of a score from 0 to 1, None where none is given.
 
     Whole numbers have no decimals, as in the published files; a decimal text stays as typed.
+
+    Args:
+        value: What the attribute holds.
+        attribute: Its name, for messages.
 
     Raises:
         ValueError: It is no number from 0 to 1.
     """
     if value is None:
         return None
+    expected = "a number from 0 to 1"
     if isinstance(value, str):
         text = value.strip()
         if not text:
             return None
+        number: Any
         try:
             number = float(text)
         except ValueError:
-            raise ValueError(f"{_shown(value)} is not a number from 0 to 1") from None
+            raise _refused(attribute, value, expected) from None
         if 0 <= number <= 1 and _DECIMAL.fullmatch(text):
             return text
-    elif isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.number)):
-        raise ValueError(f"{_shown(value)} is not a number from 0 to 1")
+    elif isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise _refused(attribute, value, expected)
     else:
-        number = float(str(value)) if isinstance(value, np.floating) else float(value)
+        number = value
     if not 0 <= number <= 1:
-        raise ValueError(f"{_shown(value)} is not a number from 0 to 1")
+        raise _refused(attribute, value, expected)
+    # The text of a numpy scalar has its own precision's digits.
+    number = float(str(value)) if isinstance(value, np.floating) else float(number)
     if number == int(number):
         return str(int(number))
-    text = repr(number)
-    return text if "e" not in text else f"{number:.17f}".rstrip("0")
+    return format(Decimal(repr(number)), "f")
 
 
-def flag_text(value: Any) -> str:
+def flag_text(value: Any, attribute: str = "flag") -> str:
     """``1``, ``0``, or ``-1`` where nothing is known.
+
+    Args:
+        value: What the attribute holds.
+        attribute: Its name, for messages.
 
     Raises:
         ValueError: It is no flag.
@@ -77,10 +90,13 @@ def flag_text(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "1" if value else "0"
     if isinstance(value, str):
-        return _STATES[flag_from_text(value)]
-    if isinstance(value, (numbers.Real, np.number)) and float(value) in (1.0, 0.0, -1.0):
+        try:
+            return _STATES[flag_from_text(value)]
+        except ValueError:
+            raise _refused(attribute, value, _A_FLAG) from None
+    if isinstance(value, numbers.Real) and value in (1, 0, -1):
         return str(int(float(value)))
-    raise ValueError(f"{_shown(value)} is not a flag: true, false, 1, 0 or -1")
+    raise _refused(attribute, value, _A_FLAG)
 
 
 def flag_from_text(text: str) -> bool | None:
@@ -96,7 +112,7 @@ def flag_from_text(text: str) -> bool | None:
     try:
         return _FLAG_TEXTS[text.strip().lower()]
     except KeyError:
-        raise ValueError(f"{_shown(text)} is not a flag: true, false, 1, 0 or -1") from None
+        raise ValueError(f"{_shown(text)} is not {_A_FLAG}") from None
 
 
 def box_id_text(value: Any) -> str | None:
@@ -108,13 +124,14 @@ def box_id_text(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and not value):
         return None
     if isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_)):
-        return str(int(value))
-    if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is not a box id: a text or an integer")
-    bad = _UNSAFE.search(value) or _DEVICES.fullmatch(value) or value[-1] in ". "
-    if bad or len(value) > 200:
-        raise ValueError(f"{_shown(value)} is not a box id: it cannot be part of a file name")
-    return value
+        text = str(int(value))
+    elif isinstance(value, str):
+        text = str(value)
+    else:
+        raise _refused("box_id", value, "a text or an integer")
+    if len(text) > 200 or _UNSAFE.search(text) or _DEVICES.fullmatch(text) or text[-1] in ". ":
+        raise _refused("box_id", value, "a text that can be part of a file name")
+    return text
 
 
 def coordinate_text(value: float) -> str:
@@ -131,6 +148,10 @@ def coordinate_text(value: float) -> str:
     return "0.0" if text == "-0.0" else text
 
 
+def _refused(attribute: str, value: Any, expected: str) -> ValueError:
+    return ValueError(f"has {attribute} {_shown(value)}, which is not {expected}")
+
+
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:59] + "…"

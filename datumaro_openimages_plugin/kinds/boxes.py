@@ -264,7 +264,7 @@ def to_fields(
     for attribute, column in FLAGS.items():
         value = attributes.get(attribute)
         text = kept(old, column, flag_from_text, value)
-        fields[column] = flag_text(value) if text is None else text
+        fields[column] = flag_text(value, attribute) if text is None else text
     # Clicks are the extreme points of the box: with other corners they are no longer its own.
     if old and any(corners[name] != old[name] for name in COORDINATES):
         fields.update({name: "-1" for name in CLICK_FIELDS if name in fields})

@@ -237,7 +237,9 @@ def to_fields(
         "ImageID": image_id,
         "LabelName": kept(old, "LabelName", str.strip, label) or label,
         "BoxID": box_id or "",
-        "PredictedIoU": kept(old, "PredictedIoU", _iou, iou) or score_text(iou) or "",
+        "PredictedIoU": kept(old, "PredictedIoU", _iou, iou)
+        or score_text(iou, "predicted_iou")
+        or "",
     }
     if box is not None:
         corners = {f"Box{name}": text for name, text in box.items()}
