@@ -8,8 +8,8 @@ leave out: they compare as their base classes do, in both orders, and keep their
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import attr
@@ -37,10 +37,12 @@ class ImportedFrom:
     Args:
         classes: The classes.
         root: The dataset's folder or zip.
+        shown: LabelName -> the name its label was given instead.
     """
 
     classes: ClassList
     root: str
+    shown: Mapping[str, str] = field(default_factory=dict)
 
 
 class RowSource(Protocol):
@@ -208,12 +210,12 @@ def other_fields(cls: type, given: set[str]) -> list[tuple[Callable[[Any, Any], 
     For code that makes objects without their constructor, whatever fields this Datumaro has.
     """
     others = []
-    for field in attr.fields(cls):
-        if field.name in given:
+    for known in attr.fields(cls):
+        if known.name in given:
             continue
-        if isinstance(field.default, attr.Factory) or field.default is attr.NOTHING:  # type: ignore[arg-type]
-            raise TypeError(f"{cls.__name__}.{field.name} has no plain default")
-        others.append((getattr(cls, field.name).__set__, field.default))
+        if isinstance(known.default, attr.Factory) or known.default is attr.NOTHING:  # type: ignore[arg-type]
+            raise TypeError(f"{cls.__name__}.{known.name} has no plain default")
+        others.append((getattr(cls, known.name).__set__, known.default))
     return others
 
 

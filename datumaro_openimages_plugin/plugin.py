@@ -47,6 +47,9 @@ __all__ = [
 
 NAME = "open_images"
 
+#: What labels can be named by.
+LABEL_NAMES = ("id", "display")
+
 
 class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
     """Reads Open Images: a folder or zip as columns, its items made one after another.
@@ -55,6 +58,10 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         path: A folder in the published layout or in CVAT's, or a zip of one.
         image_meta: Sizes of images: a mapping id -> (height, width) in pixels, or the name of a
             file of such lines in the dataset's root; None reads ``images.meta`` where it is.
+        label_names: ``id`` names labels by LabelName, ``display`` by DisplayName, with the
+            LabelName in brackets where several classes share one; an export takes them back.
+        show_columns: Whether columns without a place in Datumaro (sources, clicks, licences,
+            authors, …) become attributes; they are kept either way.
         stream: Whether a ``StreamDataset`` asks; items are made the same way.
         ctx: Datumaro's error policy and progress reporter.
 
@@ -70,14 +77,18 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         path: str,
         *,
         image_meta: Mapping[str, tuple[int, int]] | str | None = None,
+        label_names: str = "id",
+        show_columns: bool = False,
         stream: bool = False,
         ctx: ImportContext | None = None,
     ) -> None:
+        if label_names not in LABEL_NAMES:
+            raise FormatError("label_names must be 'id' or 'display'", value=label_names)
         if not os.path.isdir(path) and not is_zip(path):
             raise NotADirectoryError(errno.ENOTDIR, "Can't find dataset directory", path)
         if not (image_meta is None or isinstance(image_meta, (Mapping, str))):
             raise TypeError("image_meta must be None, a mapping id -> (height, width), or a name")
-        self._arguments = (path, image_meta, stream)
+        self._arguments = (path, image_meta, label_names, show_columns, stream)
         self._stream = stream
         self._policy = None if ctx is None else ctx.error_policy
         self._error: FormatError | None = None
@@ -85,7 +96,9 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         from datumaro_openimages_plugin.staging import recover
 
         recover(path)
-        self._reader = Reader(path, image_meta, self._on_error)
+        self._reader = Reader(
+            path, image_meta, self._on_error, label_names == "display", show_columns
+        )
         super().__init__(subsets=self._reader.subset_names, ctx=ctx)
         self._length = len(self._reader.images)
         self._ann_types = self._reader.annotation_types
@@ -138,8 +151,16 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         return self
 
 
-def _reopened(path: str, image_meta: Any, stream: bool) -> OpenImagesExtractor:
-    return OpenImagesExtractor(path, image_meta=image_meta, stream=stream)
+def _reopened(
+    path: str, image_meta: Any, label_names: str, show_columns: bool, stream: bool
+) -> OpenImagesExtractor:
+    return OpenImagesExtractor(
+        path,
+        image_meta=image_meta,
+        label_names=label_names,
+        show_columns=show_columns,
+        stream=stream,
+    )
 
 
 class _Subset(DatasetBase):  # type: ignore[misc]
@@ -177,6 +198,26 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
     """Finds Open Images datasets: folders in any published layout or in CVAT's, and zips."""
 
     NAME = NAME
+
+    @classmethod
+    def build_cmdline_parser(cls, **kwargs: Any) -> argparse.ArgumentParser:
+        """The options that ``datum`` offers where it imports into a project."""
+        parser: argparse.ArgumentParser = super().build_cmdline_parser(**kwargs)
+        parser.add_argument(
+            "--image-meta", help="File in the dataset's folder with image names, heights, widths"
+        )
+        parser.add_argument(
+            "--label-names",
+            choices=LABEL_NAMES,
+            default="id",
+            help="Name labels by their ids or by their display names (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--show-columns",
+            action="store_true",
+            help="Show sources, clicks, licences and other columns as attributes",
+        )
+        return parser
 
     @classmethod
     def detect(cls, context: FormatDetectionContext) -> FormatDetectionConfidence:

@@ -15,6 +15,7 @@ from typing import Any
 import attr
 import numpy as np
 
+from datumaro_openimages_plugin import extras
 from datumaro_openimages_plugin._host import (
     AnnotationType,
     DatasetItem,
@@ -25,7 +26,7 @@ from datumaro_openimages_plugin._host import (
     image_from_file,
 )
 from datumaro_openimages_plugin.archive import open_source
-from datumaro_openimages_plugin.classes import categories_from_classes
+from datumaro_openimages_plugin.classes import categories_from_classes, unique_display_names
 from datumaro_openimages_plugin.files import DatasetFiles, FoundFile
 from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text
 from datumaro_openimages_plugin.kinds import boxes, labels, masks
@@ -51,6 +52,8 @@ class Reader:
         image_meta: Sizes: a mapping id -> (height, width), the name of a file of such lines in
             the dataset's root, or None for ``images.meta``.
         on_error: Gets each bad row's error.
+        display_names: Whether labels are named by DisplayName rather than by LabelName.
+        show_columns: Whether columns without a place in Datumaro become attributes.
 
     Raises:
         FormatError: A file is damaged as a whole, or what ``on_error`` raises.
@@ -62,13 +65,18 @@ class Reader:
         path: str,
         image_meta: Mapping[str, tuple[int, int]] | str | None,
         on_error: OnError,
+        display_names: bool = False,
+        show_columns: bool = False,
     ) -> None:
         self.files = DatasetFiles(open_source(path))
         self._source = self.files.source
         self._on_error = on_error
         self.classes = read_classes(self.files)
         self.labels = Labels(self.classes.names)
-        self._shared = ImportedFrom(self.classes, self._source.root)
+        self._show_columns = show_columns
+        # Filled when all labels are known; rows need the object before.
+        self._shown: dict[str, str] = {}
+        self._shared = ImportedFrom(self.classes, self._source.root, self._shown)
         self.images = Images(self._shared)
         for file in self._image_lists():
             self.images.read_list(self._source, file, on_error)
@@ -79,6 +87,9 @@ class Reader:
         for table, kind in self._kinds():
             table.finish(columns[kind.__name__], len(self.images))
             table.rows.label_names = self.labels.names
+        if display_names:
+            every = replace(self.classes, names=tuple(self.labels.names))
+            self._shown.update(unique_display_names(every))
         masks.link(self.mask_table, self.box_table, len(self.labels.names))
         self.images.set_sizes(self._sizes(image_meta))
         self._missing: set[str] | None = None
@@ -124,8 +135,10 @@ class Reader:
     def categories(self) -> LabelCategories:
         """The labels, those that no class list has last."""
         if self.classes.from_meta:  # as the built-in: such labels show no parents
-            return LabelCategories.from_iterable(self.labels.names)
-        return categories_from_classes(replace(self.classes, names=tuple(self.labels.names)))
+            names = self.labels.names
+            return LabelCategories.from_iterable(self._shown.get(name, name) for name in names)
+        every = replace(self.classes, names=tuple(self.labels.names))
+        return categories_from_classes(every, shown=self._shown)
 
     @property
     def subset_names(self) -> list[str]:
@@ -189,7 +202,10 @@ class Reader:
             size = batch.sizes[i]
             source = None if rows[i] < 0 else self.images.rows
             origin = ImageOrigin(source, rows[i], size, (image_id, subset), self._shared)
-            yield _item(image_id, subset, self._media(file, size), annotations, origin)
+            item = _item(image_id, subset, self._media(file, size), annotations, origin)
+            if self._show_columns:
+                _show_columns(item)
+            yield item
 
     def _batch(self, numbers: np.ndarray, files: list[str | None], subsets: list[str]) -> Batch:
         heights, widths = self.images.known_sizes(numbers)
@@ -232,6 +248,21 @@ class Reader:
                 unlisted,
                 ", ".join(self.labels.names[self.labels.listed :][:10]),
             )
+
+
+_EXTRA_COLUMNS = {
+    AnnotationType.label: extras.LABEL,
+    AnnotationType.bbox: extras.BOX,
+    AnnotationType.mask: extras.MASK,
+}
+
+
+def _show_columns(item: Any) -> None:
+    """Puts the columns that Datumaro has no place for into attributes."""
+    item.attributes.update(extras.shown(item.origin.fields, extras.IMAGE))
+    for annotation in item.annotations:
+        columns = _EXTRA_COLUMNS[annotation.type]
+        annotation.attributes.update(extras.shown(annotation.origin.fields, columns))
 
 
 _SETTERS = {

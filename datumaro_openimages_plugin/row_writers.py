@@ -8,12 +8,14 @@ are taken apart field by field, since the fields that did not change must come b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from datumaro_openimages_plugin import extras
 from datumaro_openimages_plugin._host import DatasetItem
+from datumaro_openimages_plugin.extras import column_text
 from datumaro_openimages_plugin.kinds import boxes, labels
 from datumaro_openimages_plugin.rows import TableRows
 from datumaro_openimages_plugin.sinks import CsvSink, csv_line
@@ -22,9 +24,25 @@ from datumaro_openimages_plugin.values import flag_from_text, flag_text, score_t
 __all__ = ["BoxWriter", "LabelWriter", "missing_label"]
 
 _BUFFERED = 8192  # annotations rendered together
+_REMEMBERED = 100_000  # attributes whose texts are remembered
 
 Refuse = Callable[[ValueError, DatasetItem, int], None]
-Key = tuple[Any, ...]
+
+
+class _Key(NamedTuple):
+    """What an annotation's attributes come to; equal attributes share one.
+
+    Args:
+        texts: The text of the attribute columns.
+        values: Their values, as the columns of a table that was read have them.
+        extra: Texts of columns beyond these, by column.
+        unknown: Names of attributes that have no column.
+    """
+
+    texts: tuple[str, ...]
+    values: tuple[Any, ...]
+    extra: dict[str, str]
+    unknown: tuple[str, ...]
 
 
 def missing_label(label: int | None, count: int) -> str:
@@ -46,6 +64,9 @@ class _RowWriter:
 
     KIND = ""
     ATTRIBUTES: frozenset[str]
+    EXTRA: Mapping[str, str]
+    #: Columns of `_Key.values`.
+    COLUMNS: tuple[str, ...]
 
     def __init__(
         self, sink: CsvSink, label_names: Sequence[str], refuse: Refuse, lost: Counter[str]
@@ -55,12 +76,12 @@ class _RowWriter:
         self._refuse = refuse
         self._lost = lost
         self._label_count = len(label_names)
-        self._known: dict[Any, Key] = {}
+        self._known: dict[Any, _Key] = {}
         self._clear()
 
     def _clear(self) -> None:
         self._annotations: list[Any] = []
-        self._keys: list[Key] = []
+        self._keys: list[_Key] = []
         self._items: list[DatasetItem] = []
         self._numbers: list[int] = []
         self._sizes: list[tuple[int, int] | None] = []
@@ -80,12 +101,16 @@ class _RowWriter:
         attributes = annotation.attributes
         try:
             key = self._known[tuple(attributes.items())]
+            if attributes.get("score").__class__ is bool:  # equal to a number, yet no score
+                key = self._key(attributes)
         except KeyError:
-            key = self._known[tuple(attributes.items())] = self._key(attributes)
+            key = self._key(attributes)
+            if len(self._known) < _REMEMBERED:
+                self._known[tuple(attributes.items())] = key
         except TypeError:  # some value cannot be hashed
             key = self._key(attributes)
-        if key[-1]:
-            for name in key[-1]:
+        if key.unknown:
+            for name in key.unknown:
                 self._lost[f"{name!r} attributes of {self.KIND} annotations"] += 1
         self._annotations.append(annotation)
         self._keys.append(key)
@@ -95,8 +120,18 @@ class _RowWriter:
         if len(self._annotations) >= _BUFFERED:
             self.flush()
 
-    def _key(self, attributes: dict[str, Any]) -> Key:
-        """(texts of the attribute columns …, names of attributes that have no column)."""
+    def _key(self, attributes: dict[str, Any]) -> _Key:
+        extra = {
+            column: column_text(name, attributes[name])
+            for name, column in self.EXTRA.items()
+            if name in attributes
+        }
+        unknown = [n for n in attributes if n not in self.ATTRIBUTES and n not in self.EXTRA]
+        texts, values = self._texts(attributes)
+        return _Key(texts, values, extra, tuple(unknown))
+
+    def _texts(self, attributes: dict[str, Any]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        """Texts and values of the attribute columns."""
         raise NotImplementedError
 
     def flush(self) -> None:
@@ -105,17 +140,18 @@ class _RowWriter:
             return
         lines: list[bytes | None] = [None] * len(self._annotations)
         origins = [getattr(annotation, "origin", None) for annotation in self._annotations]
-        todo = np.ones(len(lines), bool)
-        for source in {id(o.source): o.source for o in origins if o is not None}.values():
-            of_source = np.array([o is not None and o.source is source for o in origins], bool)
-            at = np.flatnonzero(of_source)
-            if isinstance(source, TableRows):
-                at = self._unchanged(at, source, origins, lines)
-            todo[of_source] = False
-            self._changed(at, origins, lines)
-        new = np.flatnonzero(todo)
-        if len(new):
-            self._render(new, lines)
+        sources = [None if origin is None else origin.source for origin in origins]
+        # Rows of a table that is in memory are compared by columns, single rows one by one.
+        kinds = np.array([0 if s is None else 1 + isinstance(s, TableRows) for s in sources])
+        plain = np.array([not key.extra for key in self._keys])
+        changed = [np.flatnonzero((kinds == 1) | ((kinds == 0) & ~plain))]
+        tables = {id(s): s for s in sources if isinstance(s, TableRows)}
+        for table in tables.values():
+            at = np.flatnonzero([source is table for source in sources])
+            still = at[plain[at]]
+            changed += [at[~plain[at]], self._unchanged(still, table, origins, lines)]
+        self._changed(np.concatenate(changed), origins, lines)
+        self._render(np.flatnonzero((kinds == 0) & plain), lines)
         self._sink.raw_lines([line for line in lines if line is not None])
         self._clear()
 
@@ -123,6 +159,8 @@ class _RowWriter:
         self, at: np.ndarray, source: TableRows, origins: list[Any], lines: list[bytes | None]
     ) -> np.ndarray:
         """Writes the rows that still hold; gives the positions of those that do not."""
+        if not len(at):
+            return at
         rows = np.array([origins[i].row for i in at.tolist()], np.int64)
         same = self._holds(at, source, rows)
         positions = at.tolist()
@@ -157,40 +195,37 @@ class _RowWriter:
         current = np.array([self._annotations[i].label for i in at.tolist()])
         return then[label] == current
 
-    def _same_key(
-        self,
-        at: np.ndarray,
-        source: TableRows,
-        rows: np.ndarray,
-        columns: Sequence[str],
-        values: Callable[[Key], Sequence[Any]],
-    ) -> np.ndarray:
+    def _same_key(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:
         """Whether the attribute columns' values are those of the annotations' attributes."""
         same = np.ones(len(at), bool)
         keys = [self._keys[i] for i in at.tolist()]
         distinct = {id(key): key for key in keys}
         code_of = {key_id: n for n, key_id in enumerate(distinct)}
         key_codes = np.array([code_of[id(key)] for key in keys])
-        for position, column in enumerate(columns):
+        for position, column in enumerate(self.COLUMNS):
             code = {value: n for n, value in enumerate(source.values[column])}
-            wanted = np.array([code.get(values(key)[position], -2) for key in distinct.values()])
+            wanted = np.array([code.get(key.values[position], -2) for key in distinct.values()])
             same &= source.code[column][rows] == wanted[key_codes]
         return same
 
     def _changed(self, at: np.ndarray, origins: list[Any], lines: list[bytes | None]) -> None:
-        """Renders annotations that were read and changed since, field by field."""
+        """Renders annotations field by field: read and changed since, or with extra columns."""
         for i in at.tolist():
             item, number = self._items[i], self._numbers[i]
             annotation = self._annotations[i]
             label = self._label_names[annotation.label]
-            old = origins[i].fields
+            old = {} if origins[i] is None else origins[i].fields
             try:
                 fields = self._fields(annotation, label, item.id, self._sizes[i], old, origins[i])
             except ValueError as error:
                 self._refuse(error, item, number)
                 continue
-            if fields is not None:
-                lines[i] = self._sink.line(fields)
+            if fields is None:
+                continue
+            fields |= self._keys[i].extra
+            origin = origins[i]
+            same = fields == old and self._sink.accepts_raw(list(old), origin.line_end)
+            lines[i] = (origin.raw if same else None) or self._sink.line(fields)
 
     def _fields(
         self,
@@ -212,15 +247,16 @@ class LabelWriter(_RowWriter):
     """Writes image labels."""
 
     KIND = "label"
+    ATTRIBUTES = labels.ATTRIBUTES
+    EXTRA = extras.LABEL
+    COLUMNS = ("Confidence",)
 
-    def _key(self, attributes: dict[str, Any]) -> Key:
+    def _texts(self, attributes: dict[str, Any]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         text = score_text(attributes.get("score")) or "1"
-        unknown = tuple(name for name in attributes if name not in labels.ATTRIBUTES)
-        return text, float(text), unknown
+        return (text,), (float(text),)
 
     def _holds(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:
-        same = self._same_label(at, source, rows)
-        return same & self._same_key(at, source, rows, ("Confidence",), lambda key: key[1:2])
+        return self._same_label(at, source, rows) & self._same_key(at, source, rows)
 
     def _fields(
         self,
@@ -234,42 +270,32 @@ class LabelWriter(_RowWriter):
         return labels.to_fields(annotation, label, image_id, old)
 
     def _render(self, at: np.ndarray, lines: list[bytes | None]) -> None:
-        if self._sink.columns != list(labels.FIELDS):
-            self._changed_like(at, lines)
-            return
         names = [csv_line([name]) for name in self._label_names]
+        padding = "," * (len(self._sink.columns) - len(labels.FIELDS))
         for i in at.tolist():
             label = names[self._annotations[i].label]
             image_id = self._items[i].id
             if not image_id.isalnum():
                 image_id = csv_line([image_id])
-            lines[i] = f"{image_id},,{label},{self._keys[i][0]}".encode()
-
-    def _changed_like(self, at: np.ndarray, lines: list[bytes | None]) -> None:
-        for i in at.tolist():
-            annotation = self._annotations[i]
-            label = self._label_names[annotation.label]
-            fields = labels.to_fields(annotation, label, self._items[i].id, {})
-            lines[i] = self._sink.line(fields)
+            lines[i] = f"{image_id},,{label},{self._keys[i].texts[0]}{padding}".encode()
 
 
 class BoxWriter(_RowWriter):
     """Writes boxes; those whose image has no known size are counted."""
 
     KIND = "box"
-    _FLAG_COLUMNS = tuple(boxes.FLAGS.values())
+    ATTRIBUTES = boxes.ATTRIBUTES
+    EXTRA = extras.BOX
+    COLUMNS = ("Confidence", *boxes.FLAGS.values())
 
-    def _key(self, attributes: dict[str, Any]) -> Key:
-        text = score_text(attributes.get("score")) or "1"
-        flags = [flag_text(attributes.get(name)) for name in boxes.FLAGS]
-        unknown = tuple(name for name in attributes if name not in boxes.ATTRIBUTES)
+    def _texts(self, attributes: dict[str, Any]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        score = score_text(attributes.get("score")) or "1"
+        flags = [flag_text(attributes.get(name), name) for name in boxes.FLAGS]
         states = [flag_from_text(flag) for flag in flags]
-        return text, ",".join(flags), (float(text), *states), unknown
+        return (score, ",".join(flags)), (float(score), *states)
 
     def _holds(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:
-        same = self._same_label(at, source, rows)
-        columns = ("Confidence", *self._FLAG_COLUMNS)
-        same &= self._same_key(at, source, rows, columns, lambda key: key[2])
+        same = self._same_label(at, source, rows) & self._same_key(at, source, rows)
         points = self._points(at)
         sizes = self._size_array(at)
         near = boxes.near_px(sizes)
@@ -319,7 +345,7 @@ class BoxWriter(_RowWriter):
             image_id = self._items[i].id
             if not image_id.isalnum():
                 image_id = csv_line([image_id])
-            score, flags = self._keys[i][:2]
+            score, flags = self._keys[i].texts
             lines[i] = f"{image_id},,{label},{score},{x1},{x2},{y1},{y2},{flags}{padding}".encode()
 
     def _writable(self, at: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from datumaro_openimages_plugin import extras
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, LabelCategories
 from datumaro_openimages_plugin.classes import (
     ClassList,
@@ -76,6 +77,7 @@ class Writer:
         self._row_writers: dict[str, tuple[LabelWriter, BoxWriter]] = {}
         self._mask_files = MaskFiles(target)
         self._imports: list[ImportedFrom] = []
+        self._names: dict[str, str] = {}  # shown name -> LabelName
         self._meta_lines: list[str] = []
         self._needs_meta = False
         self.lost: Counter[str] = Counter()
@@ -100,9 +102,6 @@ class Writer:
             self._meta_lines.append(image_meta_line(item.id, size))
         if item.annotations:
             self._write_annotations(item, size)
-        unkept = len(item.attributes) if item.attributes else 0
-        if unkept:
-            self.lost["attributes of items"] += unkept
 
     def _check_names(self, item: DatasetItem) -> None:
         reason = unsafe_id(item.id)
@@ -119,20 +118,44 @@ class Writer:
             )
 
     def _remember(self, imported: ImportedFrom | None) -> None:
-        if imported is not None and not any(known is imported for known in self._imports):
-            self._imports.append(imported)
+        if imported is None or any(known is imported for known in self._imports):
+            return
+        self._imports.append(imported)
+        for name, shown in imported.shown.items():
+            self._names.setdefault(shown, name)
+        # In place, since the writers of rows have the list.
+        self._label_names[:] = [self._names.get(c.name, c.name) for c in self._categories]
 
     def _write_image(self, item: DatasetItem, origin: Any) -> None:
         sink = self._sink("images", item.subset)
+        shown = self._shown_columns("item", item.attributes, extras.IMAGE, frozenset())
         if origin is None or origin.source is None:
-            sink.row({"ImageID": item.id, "Subset": item.subset})
+            sink.row({"ImageID": item.id, "Subset": item.subset, **shown})
             return
         raw, header, line_end = origin.raw, origin.source.header(origin.row), origin.line_end
         unchanged = raw is not None and origin.key == (item.id, item.subset)
+        if unchanged and shown:
+            unchanged = shown.items() <= origin.fields.items()
         if sink.accepts_raw(header, line_end) and unchanged and "Subset" in header:
             sink.raw(raw)
             return
-        sink.row({**origin.fields, "ImageID": item.id, "Subset": item.subset})
+        sink.row({**origin.fields, "ImageID": item.id, "Subset": item.subset, **shown})
+
+    def _shown_columns(
+        self,
+        kind: str,
+        attributes: Mapping[str, Any],
+        columns: Mapping[str, str],
+        known: frozenset[str],
+    ) -> dict[str, str]:
+        """Columns that attributes show; the attributes without any are counted."""
+        found = {}
+        for name, value in attributes.items():
+            if name in columns:
+                found[columns[name]] = extras.column_text(name, value)
+            elif name not in known:
+                self.lost[f"{name!r} attributes of {kind}s"] += 1
+        return found
 
     def _write_annotations(self, item: DatasetItem, size: tuple[int, int] | None) -> None:
         outlines = []
@@ -192,9 +215,9 @@ class Writer:
                 if not fields["BoxID"]:
                     fields["BoxID"] = _free_box_id(taken)
                 fields["MaskPath"] = self._mask_files.place(mask, item, name, fields, untouched)
-                for name in mask.attributes:
-                    if name not in masks.ATTRIBUTES:
-                        self.lost[f"{name!r} attributes of mask annotations"] += 1
+                fields |= self._shown_columns(
+                    "mask annotation", mask.attributes, extras.MASK, masks.ATTRIBUTES
+                )
                 self._write_row(self._sink("masks", item.subset), origin, fields)
             except ValueError as error:
                 self._refuse(error, item, number)
@@ -252,11 +275,21 @@ class Writer:
             sink.close()
         carried = self._carried_classes()
         header = self._layout.has_class_header()
-        self._write_bytes("classes", class_list_to_csv(self._categories, carried, header=header))
-        self._write_bytes("hierarchy", hierarchy_to_json(self._categories, carried))
+        self._write_bytes(
+            "classes",
+            class_list_to_csv(self._categories, carried, header=header, label_names=self._names),
+        )
+        self._write_bytes(
+            "hierarchy", hierarchy_to_json(self._categories, carried, label_names=self._names)
+        )
         if self._meta_lines and (self._needs_meta or self._always_meta):
             text = "\n".join(["# <image name> <height> <width>", "", *self._meta_lines, ""])
             self._write_bytes("images_meta", text.encode("utf-8"))
+        if self._mask_files.missing:
+            log.warning(
+                "%d masks have no picture in the dataset they come from; their rows are kept",
+                self._mask_files.missing,
+            )
         for what, count in sorted(self.lost.items()):
             log.warning("open_images cannot hold %s: %d not written", what, count)
 

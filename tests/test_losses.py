@@ -220,7 +220,7 @@ def test_outlines_of_unknown_size_are_counted(tmp_path, caplog):
 def test_attributes_of_items_are_counted(picture, tmp_path, caplog):
     items = [item_with(picture, name=str(i), attributes={"frame": i}) for i in range(4)]
     save(dataset_of(*items), tmp_path / "out")
-    assert warnings_of(caplog) == [f"{FORMAT_HOLDS} attributes of items: 4 not written"]
+    assert warnings_of(caplog) == [f"{FORMAT_HOLDS} 'frame' attributes of items: 4 not written"]
 
 
 def test_nothing_is_reported_where_nothing_is_lost(tmp_path, caplog):
