@@ -11,8 +11,9 @@ from datumaro.components import annotation as ann
 from datumaro.components.annotation import Bbox, Label, Mask, Polygon
 from datumaro.components.dataset import Dataset
 from rich_data import read, rows, save
-from shapes_data import dataset_of, exported, item_with, kind, masks_of, picture_in, rectangle
+from shapes_data import SIZE, dataset_of, exported, item_with, kind, masks_of, picture_in, rectangle
 
+from datumaro_openimages_plugin._host import DatasetItem, image_from_file
 from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
 
 FORMAT_HOLDS = "open_images cannot hold"
@@ -161,6 +162,45 @@ def test_mask_names_that_renaming_makes_equal(tmp_path):
     out = save(dataset, tmp_path / "out")
     assert len({row["MaskPath"] for row in rows(out, "object-segmentation")}) == 2
     assert masks_of(out, "a/m1")[0].image.all() and not masks_of(out)[0].image.all()
+
+
+# One id in two subsets
+
+
+def in_two_subsets(pictures, annotations) -> Dataset:
+    return dataset_of(
+        *(
+            DatasetItem("a", subset=subset, media=picture, annotations=[annotation])
+            for subset, picture, annotation in zip(
+                ("train", "test"), pictures, annotations, strict=True
+            )
+        )
+    )
+
+
+def test_one_id_in_two_subsets(picture, tmp_path):
+    expected = {"train": rectangle(slice(0, 9)), "test": rectangle(slice(20, 30))}
+    masks = [Mask(mask, label=0, attributes={"box_id": "b"}) for mask in expected.values()]
+    back = read(save(in_two_subsets((picture, picture), masks), tmp_path / "out"))
+    for subset, mask in expected.items():
+        (found,) = back.get("a", subset).annotations
+        assert np.array_equal(found.image, mask)
+        assert f"/{subset}/" in back.get("a", subset).media.path
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="images.meta has one size an id, and the last one is given to both images",
+)
+def test_one_id_with_two_sizes(picture, tmp_path):
+    oi_files.picture(tmp_path, "small.png", (10, 10))
+    small = image_from_file(str(tmp_path / "small.png"), (10, 10))
+    boxes = [Bbox(1, 2, 3, 4, label=0), Bbox(1, 2, 3, 4, label=0)]
+    back = read(save(in_two_subsets((picture, small), boxes), tmp_path / "out"))
+    assert [back.get("a", subset).media.size for subset in ("train", "test")] == [SIZE, (10, 10)]
+    for subset in ("train", "test"):
+        assert back.get("a", subset).annotations[0].points == [1, 2, 4, 6]
 
 
 # What cannot be held is counted
