@@ -282,13 +282,21 @@ class Images:
 
     # Sizes
 
-    def set_sizes(self, meta: Mapping[str, tuple[int, int]]) -> None:
-        """Gives the sizes that are known beforehand: id -> (height, width)."""
+    def set_sizes(self, meta: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+        """Takes the sizes that are known beforehand: id -> (height, width).
+
+        Returns:
+            Those of images that are not here.
+        """
         known = SizeTable.of(meta)
         at = pc.fill_null(pc.index_in(self.ids, value_set=known.names), -1).to_numpy()
         heights = np.append(known.heights, 0).astype(np.int32)
         widths = np.append(known.widths, 0).astype(np.int32)
         self._meta = heights[at], widths[at]
+        others = pc.is_null(pc.index_in(known.names, value_set=self.ids)).to_numpy(zero_copy_only=False)
+        names = known.names.filter(pa.array(others)).to_pylist()
+        sizes = known.heights[others].tolist(), known.widths[others].tolist()
+        return dict(zip(names, zip(*sizes, strict=True), strict=True))
 
     def known_sizes(self, numbers: np.ndarray) -> tuple[list[int], list[int]]:
         """Heights and widths of some images, 0 where nothing told them yet."""

@@ -38,11 +38,13 @@ class ImportedFrom:
         classes: The classes.
         root: The dataset's folder or zip.
         shown: LabelName -> the name its label was given instead.
+        other_sizes: (height, width) in pixels of images that only ``images.meta`` names.
     """
 
     classes: ClassList
     root: str
     shown: Mapping[str, str] = field(default_factory=dict)
+    other_sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class RowSource(Protocol):

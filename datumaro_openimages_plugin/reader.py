@@ -76,7 +76,8 @@ class Reader:
         self._show_columns = show_columns
         # Filled when all labels are known; rows need the object before.
         self._shown: dict[str, str] = {}
-        self._shared = ImportedFrom(self.classes, self._source.root, self._shown)
+        other_sizes: dict[str, tuple[int, int]] = {}
+        self._shared = ImportedFrom(self.classes, self._source.root, self._shown, other_sizes)
         self.images = Images(self._shared)
         for file in self._image_lists():
             self.images.read_list(self._source, file, on_error)
@@ -91,7 +92,7 @@ class Reader:
             every = replace(self.classes, names=tuple(self.labels.names))
             self._shown.update(unique_display_names(every))
         masks.link(self.mask_table, self.box_table, len(self.labels.names))
-        self.images.set_sizes(self._sizes(image_meta))
+        other_sizes.update(self.images.set_sizes(self._sizes(image_meta)))
         self._missing: set[str] | None = None
         self._report_files()
 

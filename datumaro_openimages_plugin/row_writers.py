@@ -24,6 +24,7 @@ from datumaro_openimages_plugin.values import flag_from_text, flag_text, score_t
 __all__ = ["BoxWriter", "LabelWriter", "missing_label"]
 
 _BUFFERED = 8192  # annotations rendered together
+_BOOLS = (bool, np.bool_)
 _REMEMBERED = 100_000  # attributes whose texts are remembered
 
 Refuse = Callable[[ValueError, DatasetItem, int], None]
@@ -101,7 +102,7 @@ class _RowWriter:
         attributes = annotation.attributes
         try:
             key = self._known[tuple(attributes.items())]
-            if attributes.get("score").__class__ is bool:  # equal to a number, yet no score
+            if attributes.get("score").__class__ in _BOOLS:  # equal to a number, yet no score
                 key = self._key(attributes)
         except KeyError:
             key = self._key(attributes)

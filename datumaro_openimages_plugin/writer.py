@@ -282,6 +282,11 @@ class Writer:
         self._write_bytes(
             "hierarchy", hierarchy_to_json(self._categories, carried, label_names=self._names)
         )
+        self._meta_lines += [
+            image_meta_line(name, size)
+            for imported in self._imports
+            for name, size in imported.other_sizes.items()
+        ]
         if self._meta_lines and (self._needs_meta or self._always_meta):
             text = "\n".join(["# <image name> <height> <width>", "", *self._meta_lines, ""])
             self._write_bytes("images_meta", text.encode("utf-8"))

@@ -197,12 +197,7 @@ def test_other_values_are_errors_with_an_address(make, attribute, value, kind, p
     assert isinstance(caught.value, OpenImagesError) and caught.value.image_id == "odd one"
 
 
-NUMPY_BOOL = pytest.mark.xfail(
-    strict=True, reason="what is remembered of score 1 also serves numpy's True"
-)
-
-
-@pytest.mark.parametrize("kind", [bool, pytest.param(np.bool_, marks=NUMPY_BOOL)])
+@pytest.mark.parametrize("kind", [bool, np.bool_])
 @pytest.mark.parametrize("first", [1, 0, 1.0])
 def test_a_bool_is_no_score_even_where_its_number_came_before(first, kind, picture, tmp_path):
     """Whatever is remembered by value: True == 1."""

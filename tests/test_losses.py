@@ -99,9 +99,6 @@ def test_sizes_that_only_images_meta_tells_survive(tmp_path):
     assert read(out).get("c", "test").media is None
 
 
-@pytest.mark.xfail(
-    strict=True, reason="lines of images.meta for images that no table names are not written back"
-)
 def test_sizes_of_images_that_nothing_else_names_survive(tmp_path):
     files = oi_files.base_files()
     files["annotations/images.meta"] = "a 20 40\nb 7 13\nonly-here 12 34\n"
