@@ -26,8 +26,10 @@ import numpy as np
 __all__ = ["box_id_text", "coordinate_text", "flag_from_text", "flag_text", "score_text"]
 
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|\ud800-\udfff]")
-_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+#: Separators and what Windows forbids, control characters, line ends, lone surrogates.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029/\\:*?\"<>|\ud800-\udfff]")
+#: Windows takes these for devices whatever extension follows.
+_DEVICES = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _FLAG_TEXTS = {
     "1": True, "0": False, "-1": None, "1.0": True, "0.0": False, "-1.0": None,
     "true": True, "false": False, "": None,
@@ -57,7 +59,8 @@ def score_text(value: Any, attribute: str = "score") -> str | None:
             return None
         number: Any
         try:
-            number = float(text)
+            # Python's own literals may have underscores, numbers in texts may not.
+            number = float(text.replace("_", "?"))
         except ValueError:
             raise _refused(attribute, value, expected) from None
         if 0 <= number <= 1 and _DECIMAL.fullmatch(text):
@@ -124,6 +127,8 @@ def box_id_text(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and not value):
         return None
     if isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_)):
+        if int(value).bit_length() > 1000:  # Python makes no text of huge numbers
+            raise _refused("box_id", value, "a text that can be part of a file name")
         text = str(int(value))
     elif isinstance(value, str):
         text = str(value)
@@ -153,5 +158,8 @@ def _refused(attribute: str, value: Any, expected: str) -> ValueError:
 
 
 def _shown(value: Any) -> str:
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python makes no text of huge numbers
+        return "a huge number"
     return text if len(text) <= 60 else text[:59] + "…"
