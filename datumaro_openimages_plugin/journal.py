@@ -113,8 +113,11 @@ class Workspace:
         """
         if self.has_journal:
             self.finish()
-        for name in (self.new, self.old, self._journal + ".tmp"):
-            _remove(name)
+        self._empty()
+
+    def _empty(self) -> None:
+        for path in (self.new, self.old, self._journal + ".tmp"):
+            _remove(path)
 
     def release(self) -> None:
         """Removes the folder, unless a journal needs it, and gives the lock back."""
@@ -122,9 +125,9 @@ class Workspace:
             return
         handle, self._handle = self._handle, None
         is_waste = not self.has_journal
-        with contextlib.suppress(OSError):
-            for name in (self.new, self.old, self._journal + ".tmp") if is_waste else ():
-                _remove(name)
+        if is_waste:
+            with contextlib.suppress(OSError):
+                self._empty()
         # Windows removes no open file. Elsewhere the file goes before the lock does, so that
         # whoever waits for it finds out that it is no longer the one with the name.
         if sys.platform == "win32":
@@ -154,8 +157,9 @@ class Workspace:
             json.dump(names, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(self._journal + ".tmp", self._journal)
+        os.mkdir(self.old)
         try:
+            os.replace(self._journal + ".tmp", self._journal)
             self.finish()
         except BaseException:
             self._undo(names[1])
@@ -170,8 +174,6 @@ class Workspace:
         """
         base = os.path.dirname(self.path)
         going, coming = self._read_journal()
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(self.old)
         self._check_folders(self.new, self.old)
         # As soon as one name has come, all that go are gone, and what has their names is new.
         if set(os.listdir(self.new)).issuperset(coming):
