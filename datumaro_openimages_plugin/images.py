@@ -65,6 +65,8 @@ _EXIF_OFF = (
 
 def unsafe_id(name: str) -> str | None:
     """Why an image id or subset name cannot be part of a file name; None where it can."""
+    if name.isalnum() and name.isascii():
+        return None
     path = name.replace("\\", "/")
     if not name or path.startswith("/") or _DRIVE.match(path):
         return "is empty, absolute or begins with a drive"
@@ -293,7 +295,9 @@ class Images:
         heights = np.append(known.heights, 0).astype(np.int32)
         widths = np.append(known.widths, 0).astype(np.int32)
         self._meta = heights[at], widths[at]
-        others = pc.is_null(pc.index_in(known.names, value_set=self.ids)).to_numpy(zero_copy_only=False)
+        others = pc.is_null(pc.index_in(known.names, value_set=self.ids)).to_numpy(
+            zero_copy_only=False
+        )
         names = known.names.filter(pa.array(others)).to_pylist()
         sizes = known.heights[others].tolist(), known.widths[others].tolist()
         return dict(zip(names, zip(*sizes, strict=True), strict=True))
@@ -431,4 +435,4 @@ def _lines(text: str) -> Iterator[str]:
 
 def image_meta_line(name: str, size: tuple[int, int]) -> str:
     """A line of ``images.meta``, as `image_meta_from_text` reads it."""
-    return f"{shlex.quote(name)} {size[0]} {size[1]}"
+    return f"{name if name.isalnum() else shlex.quote(name)} {size[0]} {size[1]}"

@@ -7,6 +7,7 @@ are taken apart field by field, since the fields that did not change must come b
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -24,10 +25,9 @@ from datumaro_openimages_plugin.values import flag_from_text, flag_text, score_t
 __all__ = ["BoxWriter", "LabelWriter", "missing_label"]
 
 _BUFFERED = 8192  # annotations rendered together
-_BOOLS = (bool, np.bool_)
 _REMEMBERED = 100_000  # attributes whose texts are remembered
 
-Refuse = Callable[[ValueError, DatasetItem, int], None]
+Refuse = Callable[[ValueError, DatasetItem, Any], None]
 
 
 class _Key(NamedTuple):
@@ -59,7 +59,7 @@ class _RowWriter:
     Args:
         sink: The table.
         label_names: LabelName by label index.
-        refuse: Gets the error of an annotation found out late, its item and its number there.
+        refuse: Gets the error of an annotation, its item, and the annotation.
         lost: Counts what is not written.
     """
 
@@ -84,42 +84,58 @@ class _RowWriter:
         self._annotations: list[Any] = []
         self._keys: list[_Key] = []
         self._items: list[DatasetItem] = []
-        self._numbers: list[int] = []
+        self._ids: list[str] = []
         self._sizes: list[tuple[int, int] | None] = []
 
-    def add(
-        self, annotation: Any, item: DatasetItem, number: int, size: tuple[int, int] | None
-    ) -> None:
-        """Takes an annotation to write.
-
-        Raises:
-            ValueError: It has no label of the categories, or one of its attributes has a value
-                that its column cannot hold.
-        """
-        label = annotation.label
-        if label is None or not 0 <= label < self._label_count:
-            raise ValueError(missing_label(label, self._label_count))
-        attributes = annotation.attributes
+    def add(self, annotations: list[Any], item: DatasetItem, size: tuple[int, int] | None) -> None:
+        """Takes annotations of one item to write; those that cannot be are refused."""
         try:
-            key = self._known[tuple(attributes.items())]
-            if attributes.get("score").__class__ in _BOOLS:  # equal to a number, yet no score
-                key = self._key(attributes)
-        except KeyError:
-            key = self._key(attributes)
-            if len(self._known) < _REMEMBERED:
-                self._known[tuple(attributes.items())] = key
-        except TypeError:  # some value cannot be hashed
-            key = self._key(attributes)
-        if key.unknown:
-            for name in key.unknown:
-                self._lost[f"{name!r} attributes of {self.KIND} annotations"] += 1
-        self._annotations.append(annotation)
-        self._keys.append(key)
-        self._items.append(item)
-        self._numbers.append(number)
-        self._sizes.append(size)
+            # One flat tuple each: nested ones would keep the garbage collector busy. The class
+            # of the score is part of it, since True equals 1 and is no score.
+            flat = [
+                (*d, *d.values(), d.get("score").__class__)
+                for d in [annotation.attributes for annotation in annotations]
+            ]
+            keys = [self._known[key] for key in flat]
+            last = self._label_count - 1
+            if not all(0 <= annotation.label <= last for annotation in annotations):
+                raise KeyError
+        except (KeyError, TypeError):
+            annotations, keys = self._one_by_one(annotations, item)
+        image_id = item.id if item.id.isalnum() else csv_line([item.id])
+        count = len(annotations)
+        self._annotations += annotations
+        self._keys += keys
+        self._items += [item] * count
+        self._ids += [image_id] * count
+        self._sizes += [size] * count
         if len(self._annotations) >= _BUFFERED:
             self.flush()
+
+    def _one_by_one(
+        self, annotations: list[Any], item: DatasetItem
+    ) -> tuple[list[Any], list[_Key]]:
+        """Those of the annotations that can be written, and their keys."""
+        good, keys = [], []
+        for annotation in annotations:
+            attributes = annotation.attributes
+            try:
+                label = annotation.label
+                if label is None or not 0 <= label < self._label_count:
+                    raise ValueError(missing_label(label, self._label_count))
+                key = self._key(attributes)
+            except ValueError as error:
+                self._refuse(error, item, annotation)
+                continue
+            if not key.unknown and len(self._known) < _REMEMBERED:
+                with contextlib.suppress(TypeError):  # some value cannot be hashed
+                    flat = (*attributes, *attributes.values(), attributes.get("score").__class__)
+                    self._known[flat] = key
+            for name in key.unknown:
+                self._lost[f"{name!r} attributes of {self.KIND} annotations"] += 1
+            good.append(annotation)
+            keys.append(key)
+        return good, keys
 
     def _key(self, attributes: dict[str, Any]) -> _Key:
         extra = {
@@ -139,8 +155,18 @@ class _RowWriter:
         """Writes what was taken."""
         if not self._annotations:
             return
-        lines: list[bytes | None] = [None] * len(self._annotations)
         origins = [getattr(annotation, "origin", None) for annotation in self._annotations]
+        if not any(origins) and not any(key.extra for key in self._keys):
+            at, texts = self._render(np.arange(len(origins)))
+            del at
+            self._sink.text_lines(texts)
+        else:
+            self._write_mixed(origins)
+        self._clear()
+
+    def _write_mixed(self, origins: list[Any]) -> None:
+        """Writes annotations of which some were read, in their order."""
+        lines: list[bytes | None] = [None] * len(origins)
         sources = [None if origin is None else origin.source for origin in origins]
         # Rows of a table that is in memory are compared by columns, single rows one by one.
         kinds = np.array([0 if s is None else 1 + isinstance(s, TableRows) for s in sources])
@@ -152,9 +178,10 @@ class _RowWriter:
             still = at[plain[at]]
             changed += [at[~plain[at]], self._unchanged(still, table, origins, lines)]
         self._changed(np.concatenate(changed), origins, lines)
-        self._render(np.flatnonzero((kinds == 0) & plain), lines)
+        at, texts = self._render(np.flatnonzero((kinds == 0) & plain))
+        for place, text in zip(at.tolist(), texts, strict=True):
+            lines[place] = text.encode("utf-8")
         self._sink.raw_lines([line for line in lines if line is not None])
-        self._clear()
 
     def _unchanged(
         self, at: np.ndarray, source: TableRows, origins: list[Any], lines: list[bytes | None]
@@ -212,14 +239,14 @@ class _RowWriter:
     def _changed(self, at: np.ndarray, origins: list[Any], lines: list[bytes | None]) -> None:
         """Renders annotations field by field: read and changed since, or with extra columns."""
         for i in at.tolist():
-            item, number = self._items[i], self._numbers[i]
+            item = self._items[i]
             annotation = self._annotations[i]
             label = self._label_names[annotation.label]
             old = {} if origins[i] is None else origins[i].fields
             try:
                 fields = self._fields(annotation, label, item.id, self._sizes[i], old, origins[i])
             except ValueError as error:
-                self._refuse(error, item, number)
+                self._refuse(error, item, annotation)
                 continue
             if fields is None:
                 continue
@@ -239,8 +266,8 @@ class _RowWriter:
     ) -> dict[str, str] | None:
         raise NotImplementedError
 
-    def _render(self, at: np.ndarray, lines: list[bytes | None]) -> None:
-        """Renders new annotations."""
+    def _render(self, at: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """Renders new annotations: the positions of those that can be written, and their rows."""
         raise NotImplementedError
 
 
@@ -270,15 +297,14 @@ class LabelWriter(_RowWriter):
     ) -> dict[str, str] | None:
         return labels.to_fields(annotation, label, image_id, old)
 
-    def _render(self, at: np.ndarray, lines: list[bytes | None]) -> None:
+    def _render(self, at: np.ndarray) -> tuple[np.ndarray, list[str]]:
         names = [csv_line([name]) for name in self._label_names]
         padding = "," * (len(self._sink.columns) - len(labels.FIELDS))
-        for i in at.tolist():
-            label = names[self._annotations[i].label]
-            image_id = self._items[i].id
-            if not image_id.isalnum():
-                image_id = csv_line([image_id])
-            lines[i] = f"{image_id},,{label},{self._keys[i].texts[0]}{padding}".encode()
+        annotations, ids, keys = self._annotations, self._ids, self._keys
+        return at, [
+            f"{ids[i]},,{names[annotations[i].label]},{keys[i].texts[0]}{padding}"
+            for i in at.tolist()
+        ]
 
 
 class BoxWriter(_RowWriter):
@@ -332,22 +358,20 @@ class BoxWriter(_RowWriter):
             self._lost["boxes on images of unknown size"] += 1
         return fields
 
-    def _render(self, at: np.ndarray, lines: list[bytes | None]) -> None:
+    def _render(self, at: np.ndarray) -> tuple[np.ndarray, list[str]]:
         at = self._writable(at)
-        if not len(at):
-            return
-        texts = boxes.coordinate_columns(self._points(at), self._size_array(at))
+        corners = boxes.coordinate_columns(self._points(at), self._size_array(at))
         names = [csv_line([name]) for name in self._label_names]
         padding = "".join(
             f",{boxes.default(name)}" for name in self._sink.columns[len(boxes.FIELDS) :]
         )
-        for i, x1, x2, y1, y2 in zip(at.tolist(), *texts, strict=True):
-            label = names[self._annotations[i].label]
-            image_id = self._items[i].id
-            if not image_id.isalnum():
-                image_id = csv_line([image_id])
-            score, flags = self._keys[i].texts
-            lines[i] = f"{image_id},,{label},{score},{x1},{x2},{y1},{y2},{flags}{padding}".encode()
+        order = at.tolist()
+        starts = [f"{self._ids[i]},,{names[self._annotations[i].label]}" for i in order]
+        keys = [self._keys[i].texts for i in order]
+        return at, [
+            f"{start},{score},{x1},{x2},{y1},{y2},{flags}{padding}"
+            for start, (score, flags), x1, x2, y1, y2 in zip(starts, keys, *corners, strict=True)
+        ]
 
     def _writable(self, at: np.ndarray) -> np.ndarray:
         """Positions of boxes that can be written; the others are counted or refused."""
@@ -360,5 +384,5 @@ class BoxWriter(_RowWriter):
         good &= (points[:, 2] >= points[:, 0]) & (points[:, 3] >= points[:, 1])
         for i in at[~good].tolist():
             error = ValueError(f"has corners {self._annotations[i].points}, which are no box")
-            self._refuse(error, self._items[i], self._numbers[i])
+            self._refuse(error, self._items[i], self._annotations[i])
         return at[good]

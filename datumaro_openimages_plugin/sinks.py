@@ -73,6 +73,15 @@ class CsvSink:
         """Writes a row as it stood in its file."""
         self.raw_lines([line])
 
+    def text_lines(self, lines: list[str]) -> None:
+        """Writes rows that are rendered already."""
+        if lines:
+            self._flush()
+            self.count += len(lines)
+            end = self._line_end or "\n"
+            assert self._file is not None
+            self._file.write((end.join(lines) + end).encode("utf-8"))
+
     def raw_lines(self, lines: list[bytes]) -> None:
         """Writes rows that are rendered already."""
         self._lines += lines

@@ -28,7 +28,7 @@ from datumaro_openimages_plugin.media import ImageFiles, item_size
 from datumaro_openimages_plugin.origin import ImportedFrom
 from datumaro_openimages_plugin.row_writers import BoxWriter, LabelWriter, missing_label
 from datumaro_openimages_plugin.shapes import is_outline, masks_from_outlines
-from datumaro_openimages_plugin.sinks import CsvSink
+from datumaro_openimages_plugin.sinks import CsvSink, csv_line
 from datumaro_openimages_plugin.target import Target
 
 __all__ = ["Writer"]
@@ -36,6 +36,10 @@ __all__ = ["Writer"]
 log = logging.getLogger(__name__)
 
 OnError = Callable[[AnnotationError, DatasetItem], None]
+
+_IMAGE_COLUMNS = list(IMAGE_COLUMNS)
+_NO_COLUMNS = [""] * (len(IMAGE_COLUMNS) - 2)
+_LABEL, _BBOX = AnnotationType.label, AnnotationType.bbox
 
 _FIELDS = {
     "images": IMAGE_COLUMNS,
@@ -79,7 +83,6 @@ class Writer:
         self._imports: list[ImportedFrom] = []
         self._names: dict[str, str] = {}  # shown name -> LabelName
         self._meta_lines: list[str] = []
-        self._needs_meta = False
         self.lost: Counter[str] = Counter()
 
     # One item
@@ -128,6 +131,9 @@ class Writer:
 
     def _write_image(self, item: DatasetItem, origin: Any) -> None:
         sink = self._sink("images", item.subset)
+        if origin is None and not item.attributes and sink.columns == _IMAGE_COLUMNS:
+            sink.raw(csv_line([item.id, item.subset, *_NO_COLUMNS]).encode("utf-8"))
+            return
         shown = self._shown_columns("item", item.attributes, extras.IMAGE, frozenset())
         if origin is None or origin.source is None:
             sink.row({"ImageID": item.id, "Subset": item.subset, **shown})
@@ -158,30 +164,47 @@ class Writer:
         return found
 
     def _write_annotations(self, item: DatasetItem, size: tuple[int, int] | None) -> None:
-        outlines = []
-        mask_like = []
-        writers = self._writers_of(item.subset)
-        for number, annotation in enumerate(item.annotations):
+        label_writer, box_writer = self._writers_of(item.subset)
+        annotations = item.annotations
+        types = [annotation.type for annotation in annotations]
+        found = [a for a, kind in zip(annotations, types, strict=True) if kind is _LABEL]
+        if found:
+            label_writer.add(found, item, size)
+        plain = [
+            a
+            for a, kind in zip(annotations, types, strict=True)
+            if kind is _BBOX and "rotation" not in a.attributes
+        ]
+        if plain:
+            box_writer.add(plain, item, size)
+        if len(found) + len(plain) < len(annotations):
+            self._write_others(item, size, box_writer)
+
+    def _write_others(
+        self, item: DatasetItem, size: tuple[int, int] | None, box_writer: BoxWriter
+    ) -> None:
+        """Writes masks, outlines and rotated boxes, and counts what has no place."""
+        outlines, mask_like = [], []
+        for annotation in item.annotations:
             kind = annotation.type
+            if kind is _LABEL or (kind is _BBOX and "rotation" not in annotation.attributes):
+                continue
             try:
-                if kind is AnnotationType.label:
-                    writers[0].add(annotation, item, number, size)
+                if kind is AnnotationType.mask:
+                    mask_like.append(annotation)
                 elif is_outline(annotation):
                     self._label_name(annotation)
                     outlines.append(annotation)
-                elif kind is AnnotationType.bbox:
-                    writers[1].add(annotation, item, number, size)
-                    self._needs_meta = True
-                elif kind is AnnotationType.mask:
-                    mask_like.append((number, annotation))
+                elif kind is _BBOX:
+                    box_writer.add([annotation], item, size)
                 else:
                     self.lost[f"{kind.name} annotations"] += 1
             except ValueError as error:
-                self._refuse(error, item, number)
+                self._refuse(error, item, annotation)
         if outlines and size is None:
             self.lost["outlines on images of unknown size"] += len(outlines)
         elif outlines and size is not None:
-            mask_like += [(-1, mask) for mask in masks_from_outlines(outlines, size)]
+            mask_like += masks_from_outlines(outlines, size)
         if mask_like:
             self._write_masks(item, mask_like, size)
 
@@ -198,13 +221,12 @@ class Writer:
     def _write_masks(
         self,
         item: DatasetItem,
-        mask_like: list[tuple[int, Any]],
+        mask_like: list[Any],
         size: tuple[int, int] | None,
     ) -> None:
-        self._needs_meta = True
-        box_corners = _corners_by_group(item, {mask.group for _, mask in mask_like}, size)
-        taken = {str(mask.attributes.get("box_id")) for _, mask in mask_like}
-        for number, mask in mask_like:
+        box_corners = _corners_by_group(item, {mask.group for mask in mask_like}, size)
+        taken = {str(mask.attributes.get("box_id")) for mask in mask_like}
+        for mask in mask_like:
             try:
                 name = self._label_name(mask)
                 untouched = masks.is_untouched(mask)
@@ -220,7 +242,7 @@ class Writer:
                 )
                 self._write_row(self._sink("masks", item.subset), origin, fields)
             except ValueError as error:
-                self._refuse(error, item, number)
+                self._refuse(error, item, mask)
 
     def _write_row(self, sink: CsvSink, origin: Any, fields: Mapping[str, str]) -> None:
         """Writes a row as it stood where nothing of it changed, else its fields."""
@@ -244,13 +266,14 @@ class Writer:
             raise ValueError(missing_label(label, len(self._label_names)))
         return self._label_names[label]
 
-    def _refuse(self, error: ValueError, item: DatasetItem, number: int) -> None:
+    def _refuse(self, error: ValueError, item: DatasetItem, annotation: Any) -> None:
         if isinstance(error, AnnotationError):
             self._on_error(error, item)
             return
-        shown = "a shape" if number < 0 else f"annotation {number}"
-        if 0 <= number < len(item.annotations):
-            shown += f" ({item.annotations[number].type.name})"
+        shown = "a shape"
+        for number, known in enumerate(item.annotations):
+            if known is annotation:
+                shown = f"annotation {number} ({annotation.type.name})"
         self._on_error(
             AnnotationError(f"{shown} {error}", image_id=item.id, file=item.subset), item
         )
@@ -287,7 +310,8 @@ class Writer:
             for imported in self._imports
             for name, size in imported.other_sizes.items()
         ]
-        if self._meta_lines and (self._needs_meta or self._always_meta):
+        needs_meta = any(kind in ("boxes", "masks") for kind, _ in self._written_kinds())
+        if self._meta_lines and (needs_meta or self._always_meta):
             text = "\n".join(["# <image name> <height> <width>", "", *self._meta_lines, ""])
             self._write_bytes("images_meta", text.encode("utf-8"))
         if self._mask_files.missing:
@@ -297,6 +321,10 @@ class Writer:
             )
         for what, count in sorted(self.lost.items()):
             log.warning("open_images cannot hold %s: %d not written", what, count)
+
+    def _written_kinds(self) -> set[tuple[str, str]]:
+        """(kind, subset) of the tables that have rows."""
+        return {key for key, sink in self._sinks.items() if sink.count}
 
     def _carried_classes(self) -> ClassList | None:
         lists = [imported.classes for imported in self._imports]
