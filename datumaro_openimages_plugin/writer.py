@@ -82,7 +82,7 @@ class Writer:
         self._mask_files = MaskFiles(target)
         self._imports: list[ImportedFrom] = []
         self._names: dict[str, str] = {}  # shown name -> LabelName
-        self._meta_lines: list[str] = []
+        self._sizes: dict[str, tuple[int, int] | None] = {}
         self.lost: Counter[str] = Counter()
 
     # One item
@@ -101,8 +101,9 @@ class Writer:
         if self._image_files is not None:
             self._image_files.add(item)
         size = item_size(item)
-        if size is not None:
-            self._meta_lines.append(image_meta_line(item.id, size))
+        # One id may stand for images of several subsets; None marks that they differ in size.
+        if size is not None and self._sizes.setdefault(item.id, size) != size:
+            self._sizes[item.id] = None
         if item.annotations:
             self._write_annotations(item, size)
 
@@ -305,15 +306,12 @@ class Writer:
         self._write_bytes(
             "hierarchy", hierarchy_to_json(self._categories, carried, label_names=self._names)
         )
-        self._meta_lines += [
-            image_meta_line(name, size)
-            for imported in self._imports
-            for name, size in imported.other_sizes.items()
-        ]
-        needs_meta = any(kind in ("boxes", "masks") for kind, _ in self._written_kinds())
-        if self._meta_lines and (needs_meta or self._always_meta):
-            text = "\n".join(["# <image name> <height> <width>", "", *self._meta_lines, ""])
-            self._write_bytes("images_meta", text.encode("utf-8"))
+        self._write_sizes()
+        if self._image_files is not None and self._image_files.without_picture:
+            log.warning(
+                "%d items have no picture to save; their rows are written",
+                self._image_files.without_picture,
+            )
         if self._mask_files.missing:
             log.warning(
                 "%d masks have no picture in the dataset they come from; their rows are kept",
@@ -321,6 +319,26 @@ class Writer:
             )
         for what, count in sorted(self.lost.items()):
             log.warning("open_images cannot hold %s: %d not written", what, count)
+
+    def _write_sizes(self) -> None:
+        """Writes ``images.meta``: each size that is known and that its id alone tells."""
+        for imported in self._imports:
+            for name, size in imported.other_sizes.items():
+                self._sizes.setdefault(name, size)
+        known = {name: size for name, size in self._sizes.items() if size is not None}
+        if len(known) < len(self._sizes):
+            log.warning(
+                "%d ids stand for images of different sizes in several subsets; images.meta leaves "
+                "them out, so their sizes are known only where their pictures are",
+                len(self._sizes) - len(known),
+            )
+        needed = self._always_meta or any(
+            kind in ("boxes", "masks") for kind, _ in self._written_kinds()
+        )
+        if known and needed:
+            lines = [image_meta_line(name, size) for name, size in known.items()]
+            text = "\n".join(["# <image name> <height> <width>", "", *lines, ""])
+            self._write_bytes("images_meta", text.encode("utf-8"))
 
     def _written_kinds(self) -> set[tuple[str, str]]:
         """(kind, subset) of the tables that have rows."""

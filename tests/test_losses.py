@@ -193,11 +193,6 @@ def test_one_id_in_two_subsets(picture, tmp_path):
         assert f"/{subset}/" in back.get("a", subset).media.path
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="images.meta has one size an id, and the last one is given to both images",
-)
 def test_one_id_with_two_sizes(picture, tmp_path):
     oi_files.picture(tmp_path, "small.png", (10, 10))
     small = image_from_file(str(tmp_path / "small.png"), (10, 10))
