@@ -40,6 +40,9 @@ class Source(Protocol):
     def read(self, name: str) -> bytes:
         """The whole content of a file."""
 
+    def size(self, name: str) -> int:
+        """How many bytes the whole content of a file is."""
+
     def path(self, name: str) -> str | None:
         """The file's own path, None where it is inside an archive."""
 
@@ -104,6 +107,10 @@ class Folder:
         """The whole content of a file."""
         with self.open(name) as file:
             return file.read()
+
+    def size(self, name: str) -> int:
+        """How many bytes a file has."""
+        return os.path.getsize(os.path.join(self.root, name))
 
     def path(self, name: str) -> str | None:
         """The file's own path."""
@@ -218,6 +225,10 @@ class ZipArchive:
     def read(self, name: str) -> bytes:
         """The whole content of a member."""
         return _zip(self.root).read(self._members[name])
+
+    def size(self, name: str) -> int:
+        """How many bytes a member has when unpacked."""
+        return _zip(self.root).getinfo(self._members[name]).file_size
 
     def path(self, name: str) -> str | None:
         """None: members have no path of their own."""

@@ -217,6 +217,18 @@ class DatasetFiles:
                 )
         return chosen
 
+    def is_empty(self) -> bool:
+        """Whether no file here has a name that the format knows."""
+        return not self._found
+
+    def known(self) -> list[tuple[FoundFile, bool]]:
+        """Every recognised file, and whether an import reads it; by name."""
+        found = []
+        for (kind, _), files in self._found.items():
+            every = kind == "classes"  # display names come from all lists
+            found += [(f, kind in PATTERNS and (every or f is files[0])) for f in files]
+        return sorted(found, key=lambda pair: pair[0].name)
+
     def unread(self) -> Iterator[FoundFile]:
         """Files of kinds that the format knows and this version does not read."""
         for kind in UNREAD:

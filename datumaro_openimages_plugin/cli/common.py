@@ -1,0 +1,89 @@
+"""What several subcommands share: opening a dataset, output, progress."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.files import DatasetFiles
+
+__all__ = ["add_dataset", "add_format", "aligned", "open_files", "progress", "write", "write_json"]
+
+T = TypeVar("T")
+
+
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    """Adds the positional argument DATASET."""
+    parser.add_argument("dataset", metavar="DATASET", help="folder or zip of the dataset")
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--format text|json``."""
+    parser.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="how to print the result (default: %(default)s)",
+    )
+
+
+def open_files(path: str) -> DatasetFiles:
+    """The files of a dataset.
+
+    Raises:
+        FileNotFoundError: Nothing is at ``path``.
+        FormatError: ``path`` is no folder and no zip, or no file there is known.
+    """
+    if not os.path.exists(path):
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder or zip", path)
+    from datumaro_openimages_plugin.archive import is_zip, open_source
+    from datumaro_openimages_plugin.errors import FormatError
+    from datumaro_openimages_plugin.files import DatasetFiles
+
+    if not os.path.isdir(path) and not is_zip(path):
+        raise FormatError("is neither a folder nor a zip", file=path)
+    files = DatasetFiles(open_source(path))
+    if files.is_empty():
+        raise FormatError(
+            "no file here has a name that Open Images uses; give the folder that holds the "
+            "annotations",
+            file=path,
+        )
+    return files
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> Iterator[str]:
+    """Rows of cells as lines with columns below each other, those in ``right`` flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def write(text: str) -> None:
+    """Writes one line of the result."""
+    sys.stdout.write(text + "\n")
+
+
+def write_json(value: Any) -> None:
+    """Writes the result as JSON."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def progress(
+    things: Iterable[T], what: str, *, quiet: bool, total: int | None = None
+) -> Iterator[T]:
+    """The things one after another, with a bar on the error output where a person watches."""
+    from tqdm import tqdm
+
+    # None: only where the error output is a terminal.
+    yield from tqdm(things, desc=what, total=total, disable=True if quiet else None, leave=False)
