@@ -39,12 +39,21 @@ class ImportedFrom:
         root: The dataset's folder or zip.
         shown: LabelName -> the name its label was given instead.
         other_sizes: (height, width) in pixels of images that only ``images.meta`` names.
+        left_out: Why the import has only a part of what its files hold, a reason each; empty
+            where it has everything. Such a dataset is not saved over those files. Filled while
+            the files are read.
     """
 
     classes: ClassList
     root: str
     shown: Mapping[str, str] = field(default_factory=dict)
     other_sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def partial(self) -> str | None:
+        """What was left out of the import, as text, or None."""
+        return ", ".join(self.left_out) or None
 
 
 class RowSource(Protocol):

@@ -27,6 +27,7 @@ from datumaro_openimages_plugin._host import (
 )
 from datumaro_openimages_plugin.archive import open_source
 from datumaro_openimages_plugin.classes import categories_from_classes, unique_display_names
+from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.files import DatasetFiles, FoundFile
 from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text
 from datumaro_openimages_plugin.kinds import boxes, labels, masks
@@ -70,7 +71,8 @@ class Reader:
     ) -> None:
         self.files = DatasetFiles(open_source(path))
         self._source = self.files.source
-        self._on_error = on_error
+        self._report = on_error
+        self._refused = 0
         self.classes = read_classes(self.files)
         self.labels = Labels(self.classes.names)
         self._show_columns = show_columns
@@ -80,7 +82,7 @@ class Reader:
         self._shared = ImportedFrom(self.classes, self._source.root, self._shown, other_sizes)
         self.images = Images(self._shared)
         for file in self._image_lists():
-            self.images.read_list(self._source, file, on_error)
+            self.images.read_list(self._source, file, self._on_error)
         columns = {kind.__name__: kind.columns(self.labels) for kind in (labels, boxes, masks)}
         self.label_table = self._read("labels", columns[labels.__name__])
         self.box_table = self._read("boxes", columns[boxes.__name__])
@@ -93,8 +95,14 @@ class Reader:
             self._shown.update(unique_display_names(every))
         masks.link(self.mask_table, self.box_table, len(self.labels.names))
         other_sizes.update(self.images.set_sizes(self._sizes(image_meta)))
+        if self._refused:
+            self._shared.left_out.append(f"{self._refused} rows with errors")
         self._missing: set[str] | None = None
         self._report_files()
+
+    def _on_error(self, error: FormatError) -> None:
+        self._refused += 1
+        self._report(error)
 
     def _kinds(self) -> Sequence[tuple[KindTable, Any]]:
         return (self.label_table, labels), (self.box_table, boxes), (self.mask_table, masks)
