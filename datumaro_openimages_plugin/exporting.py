@@ -12,6 +12,7 @@ from datumaro_openimages_plugin._host import DatasetItem, LabelCategories
 from datumaro_openimages_plugin.archive import Folder
 from datumaro_openimages_plugin.errors import AnnotationError, OpenImagesError
 from datumaro_openimages_plugin.files import DatasetFiles
+from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.layout import Layout
 from datumaro_openimages_plugin.media import ImageFiles
 from datumaro_openimages_plugin.staging import Staging
@@ -27,7 +28,7 @@ class ExportOptions:
     """How to save.
 
     Args:
-        names: A key of `layout.NAMES`.
+        names: One of `layout.NAMES`.
         save_media: Whether pictures are written.
         image_ext: Extension to convert pictures to, None to keep theirs.
         default_ext: Extension of pictures that have none.
@@ -134,7 +135,7 @@ class _OldDataset:
         self.files: DatasetFiles | None = None
         if os.path.isdir(root) and os.listdir(root):
             files = DatasetFiles(Folder(root))
-            kinds = ("images", "labels", "boxes", "masks", "classes")
+            kinds = ("images", "classes", *KINDS_BY_NAME)
             self.files = files if any(files.all(kind) for kind in kinds) else None
 
     @property
@@ -162,7 +163,9 @@ class _OldDataset:
         """Tells which of the old files belong to the old dataset and so must not stay."""
         if self.files is None:
             return lambda name: False
-        ours = {f.name for kind in _REWRITTEN for f in self.files.all(kind)}
+        # What is read only on request stays where a dataset is saved in place without it.
+        kinds = [kind.name for kind in KINDS if kind.by_default or not in_place]
+        ours = {f.name for kind in (*_REWRITTEN, *kinds) for f in self.files.all(kind)}
         masks, images = self._named_by_rows()
         ours.update(masks)
         for key, name in images.items():
@@ -175,7 +178,7 @@ class _OldDataset:
         assert self.files is not None
         masks: set[str] = set()
         images: dict[tuple[str, str], str] = {}
-        for kind in ("masks", "images", "boxes", "labels"):
+        for kind in ("images", *KINDS_BY_NAME):
             for file in self.files.all(kind):
                 subset = file.subset or ""
                 for values in self._columns(file.name, kind):
@@ -194,7 +197,8 @@ class _OldDataset:
         """(ImageID, MaskPath, Subset) of the rows; nothing where the old file is unreadable."""
         assert self.files is not None
         try:
-            table = CsvTable(self.files.source, name)
+            opened = KINDS_BY_NAME[kind].opened if kind in KINDS_BY_NAME else CsvTable
+            table = opened(self.files.source, name)
             wanted = [Column(c, required=False) for c in ("ImageID", "MaskPath", "Subset")]
             rows = table.read(wanted, lambda error: None)
         except OpenImagesError:
@@ -206,6 +210,5 @@ class _OldDataset:
         return list(zip(*columns, strict=True))
 
 
-_REWRITTEN = (
-    "images", "labels", "boxes", "masks", "classes", "hierarchy", "images_meta", "dataset_meta"
-)  # fmt: skip
+#: Files of no kind of annotation that an export writes anew.
+_REWRITTEN = ("images", "classes", "hierarchy", "images_meta", "dataset_meta")

@@ -1,7 +1,8 @@
 """Columns that Datumaro's objects have no place for, under the names they have as attributes.
 
 They travel unseen with every object (see `origin`). An import option shows them as attributes,
-and attributes of these names are written to their columns, whoever set them.
+and attributes of these names are written to their columns, whoever set them. Those of annotations
+are the kinds' own (see `kinds._kind.Kind.extra`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from datumaro_openimages_plugin.kinds.boxes import CLICK_FIELDS
-
-__all__ = ["BOX", "IMAGE", "LABEL", "MASK", "column_text", "shown"]
+__all__ = ["IMAGE", "column_text", "shown"]
 
 #: Attribute of an item -> column of the image lists.
 IMAGE = {
@@ -26,15 +25,6 @@ IMAGE = {
     "thumbnail_300k_url": "Thumbnail300KURL",
     "rotation": "Rotation",
 }
-
-#: Attribute of a label -> column.
-LABEL = {"source": "Source"}
-
-#: Attribute of a box -> column; the clicks are in the order they were made.
-BOX = {"source": "Source", **{name.lower(): name for name in CLICK_FIELDS}}
-
-#: Attribute of a mask -> column; clicks are ``x y t;x y t;…``.
-MASK = {"clicks": "Clicks"}
 
 
 def shown(fields: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which files a dataset has: one pattern per kind of file, used by reader, writer and detector.
+"""Which files a dataset has, by the patterns of their names.
 
 The published dataset mixes versions (boxes of V6 beside masks of V5 beside labels of V7), and
 tools rename its files; all known names are in `PATTERNS`. Names are compared in lower case, the
@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from datumaro_openimages_plugin.archive import Source
+from datumaro_openimages_plugin.kinds import KINDS
+from datumaro_openimages_plugin.tables import CsvTable, has_columns
 
 __all__ = ["IMAGE_EXTENSIONS", "DatasetFiles", "FoundFile", "recognise"]
 
@@ -33,26 +35,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         "images.csv",
         "image_ids.csv",
     ),
-    "labels": (
-        "{subset}-annotations-human-imagelabels.csv",
-        "{subset}-annotations-human-imagelabels-boxable.csv",
-        "{subset}-annotations-human.csv",
-        "{subset}-detection-human-imagelabels.csv",
-        "{subset}-segmentation-labels.csv",
-        "classifications.csv",
-    ),
-    "boxes": (
-        "{subset}-annotations-bbox.csv",
-        "{subset}-annotations-human-bbox.csv",
-        "{subset}-detection-bbox.csv",
-        "{subset}-segmentation-bbox.csv",
-        "detections.csv",
-    ),
-    "masks": (
-        "{subset}-annotations-object-segmentation.csv",
-        "{subset}-segmentation-masks.csv",
-        "segmentations.csv",
-    ),
+    **{kind.name: kind.patterns for kind in KINDS},
     "classes": (
         "class-descriptions.csv",
         "class-descriptions-boxable.csv",
@@ -77,39 +60,23 @@ UNREAD: dict[str, tuple[str, ...]] = {
     "narratives": ("{subset}_localized_narratives.jsonl", "{subset}_captions.jsonl"),
 }
 
-IMAGE_EXTENSIONS = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jp2",
-        ".png",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".tga",
-        ".webp",
-        ".pfm",
-        ".sr",
-        ".ras",
-        ".exr",
-        ".hdr",
-        ".pic",
-        ".pbm",
-        ".pgm",
-        ".ppm",
-        ".pxm",
-        ".pnm",
-    ]
-)
+IMAGE_EXTENSIONS = frozenset((
+    ".jpg", ".jpeg", ".jpe", ".jp2", ".png", ".bmp", ".dib", ".tif", ".tiff", ".tga", ".webp",
+    ".pfm", ".sr", ".ras", ".exr", ".hdr", ".pic", ".pbm", ".pgm", ".ppm", ".pxm", ".pnm",
+))  # fmt: skip
 _PREFIX = re.compile(r"(?:oidv(?P<oid>\d+)-)?(?:challenge-(?P<year>\d{4})-)?", re.IGNORECASE)
 _ANNOTATION_FOLDERS = frozenset(("annotations", "labels", "metadata"))
 _MEDIA_FOLDERS = frozenset(("images", "data"))
 
 
+#: What may stand in a pattern's places (see `kinds._kind.Kind`).
+_PLACES = {"subset": ".+?", "val": ".+?", "shard": r"\d+-of-\d+"}
+
+
 def _compiled(pattern: str) -> re.Pattern[str]:
-    expression = re.escape(pattern).replace(r"\{subset\}", r"(?P<subset>.+?)")
+    expression = re.escape(pattern)
+    for place, meaning in _PLACES.items():
+        expression = expression.replace(re.escape(f"{{{place}}}"), f"(?P<{place}>{meaning})")
     return re.compile(expression, re.IGNORECASE | re.DOTALL)
 
 
@@ -126,13 +93,15 @@ class FoundFile:
     """A recognised file: its name in the source, what it is, and how complete its kind is.
 
     ``subset`` is None where the file covers all subsets; ``rank`` orders files of one kind and
-    subset, the best first: highest published version, then the most complete list.
+    subset, the best first: highest published version, then the most complete list. ``series`` is
+    what the names of the shards of one list have in common.
     """
 
     name: str
     kind: str
     subset: str | None
     rank: tuple[int, int, str]
+    series: str | None = None
 
 
 def recognise(name: str) -> FoundFile | None:
@@ -148,23 +117,35 @@ def recognise(name: str) -> FoundFile | None:
         match = pattern.fullmatch(base[prefix.end() :])
         if match is None:
             continue
-        subset = match.groupdict().get("subset")
-        if subset is None and "{" not in base:
+        places = match.groupdict()
+        subset = places.get("val") or places.get("subset")
+        if subset is None:
             subset = _subset_of_folder(folder) if kind in _PER_FOLDER else None
-        elif version and subset is not None and subset.lower() == "val":
+        elif (version or "val" in places) and subset.lower() == "val":
             # Published V7 files say `val` where all others say `validation`.
             subset = "validation"
-        return FoundFile(name, kind, subset, (-version, rank, name))
+        shard = places.get("shard")
+        series = None if shard is None else name.replace(shard, "")
+        return FoundFile(name, kind, subset, (-version, rank, name), series)
     return None
 
 
 #: Kinds whose file names may leave the subset to the folder (`<subset>/labels/detections.csv`).
-_PER_FOLDER = frozenset(("labels", "boxes", "masks", "images"))
+_PER_FOLDER = frozenset(("images", *(kind.name for kind in KINDS)))
 
 
 def _subset_of_folder(folder: str) -> str | None:
     parts = [part for part in folder.split("/") if part.lower() not in _ANNOTATION_FOLDERS]
     return parts[-1] if parts and parts[-1] else None
+
+
+#: Kind of file -> columns that tell it from files of the same name, and what opens it.
+_TELLING = {
+    "images": (("ImageID", "Subset"), CsvTable),
+    **{kind.name: (kind.telling, kind.opened) for kind in KINDS},
+}
+
+_READ_UNASKED = frozenset(PATTERNS) - {kind.name for kind in KINDS if not kind.by_default}
 
 
 class DatasetFiles:
@@ -201,19 +182,23 @@ class DatasetFiles:
         return [file for (key, _), files in self._found.items() if key == kind for file in files]
 
     def best(self, kind: str) -> list[FoundFile]:
-        """One file of a kind per subset; a choice between versions is logged."""
+        """One list of a kind per subset, in one file or all its shards.
+
+        A choice between versions is logged.
+        """
         chosen = []
         for (key, subset), files in sorted(self._found.items(), key=lambda pair: str(pair[0])):
             if key != kind:
                 continue
-            chosen.append(files[0])
-            if len(files) > 1 and kind != "classes":
+            read = _read_together(files)
+            chosen += read
+            if len(files) > len(read) and kind != "classes":
                 log.info(
                     "%s%s: reading %s, leaving aside %s",
                     kind,
                     "" if subset is None else f" of {subset}",
-                    files[0].name,
-                    ", ".join(file.name for file in files[1:]),
+                    ", ".join(file.name for file in read),
+                    ", ".join(file.name for file in files if file not in read),
                 )
         return chosen
 
@@ -225,9 +210,22 @@ class DatasetFiles:
         """Every recognised file, and whether an import reads it; by name."""
         found = []
         for (kind, _), files in self._found.items():
-            every = kind == "classes"  # display names come from all lists
-            found += [(f, kind in PATTERNS and (every or f is files[0])) for f in files]
+            # Display names come from all lists.
+            read = files if kind == "classes" else _read_together(files)
+            found += [(f, kind in _READ_UNASKED and f in read) for f in files]
         return sorted(found, key=lambda pair: pair[0].name)
+
+    def has_table(self) -> bool:
+        """Whether any file has the name of an image list or of a kind of annotation."""
+        return any(self.all(kind) for kind in _TELLING)
+
+    def has_telling_table(self) -> bool:
+        """Whether any of them has the columns too; other formats use some of the names."""
+        return any(
+            has_columns(self.source, file.name, columns, opened)
+            for kind, (columns, opened) in _TELLING.items()
+            for file in self.all(kind)
+        )
 
     def unread(self) -> Iterator[FoundFile]:
         """Files of kinds that the format knows and this version does not read."""
@@ -287,6 +285,13 @@ class DatasetFiles:
             self._tops = sorted({key.split("/", 1)[0] for key in images if "/" in key})[:1000]
             self._media = images, masks
         return self._media
+
+
+def _read_together(files: list[FoundFile]) -> list[FoundFile]:
+    """The best of some files of one kind and subset, with the other shards of the same list."""
+    if files[0].series is None:
+        return files[:1]
+    return [file for file in files if file.series == files[0].series]
 
 
 def _is_mask(name: str) -> bool:

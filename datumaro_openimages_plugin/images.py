@@ -85,7 +85,7 @@ class Images:
     """
 
     def __init__(self, dataset: ImportedFrom) -> None:
-        self.rows = TableRows(dataset)
+        self.rows = TableRows(dataset, "images")
         self.subset_names: list[str] = []
         self._ids: list[pa.Array] = []
         self._subsets: list[np.ndarray] = []

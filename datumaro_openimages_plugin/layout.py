@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datumaro_openimages_plugin.files import DatasetFiles
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.files import DatasetFiles
 
 __all__ = ["ANNOTATIONS_DIR", "IMAGES_DIR", "MASKS_DIR", "NAMES", "Layout", "OpenImagesPath"]
 
@@ -10,52 +13,53 @@ ANNOTATIONS_DIR = "annotations"
 IMAGES_DIR = "images"
 MASKS_DIR = "masks"
 
-_CVAT = {
+#: Choices of names. ``cvat``: those of CVAT's page for this format; ``datumaro``: those of
+#: Datumaro's built-in exporter; ``published``: those of the dataset.
+NAMES = ("cvat", "datumaro", "published")
+
+#: Names of the files that are of no kind of annotation: of all choices, then where others differ.
+_FILES = {
     "images": "{subset}-image_ids_and_rotation.csv",
-    "labels": "{subset}-annotations-human-imagelabels.csv",
-    "boxes": "{subset}-annotations-bbox.csv",
-    "masks": "{subset}-annotations-object-segmentation.csv",
     "classes": "class-descriptions.csv",
     "hierarchy": "bbox_labels_600_hierarchy.json",
     "images_meta": "images.meta",
 }
+_DATUMARO = {"images": "{subset}-images-with-rotation.csv"}
+_PUBLISHED = {**_DATUMARO, "classes": "oidv7-class-descriptions.csv"}
+_PUBLISHED_TRAIN = {"images": "train-images-boxable-with-rotation.csv"}
 
-#: Choice of names -> kind of file -> name. ``cvat``: those of CVAT's page for this format;
-#: ``datumaro``: those of Datumaro's built-in exporter; ``published``: those of the dataset.
-NAMES: dict[str, dict[str, str]] = {
-    "cvat": _CVAT,
-    "datumaro": {**_CVAT, "images": "{subset}-images-with-rotation.csv"},
-    "published": {
-        **_CVAT,
-        "images": "{subset}-images-with-rotation.csv",
-        "labels": "oidv7-{val}-annotations-human-imagelabels.csv",
-        "classes": "oidv7-class-descriptions.csv",
-    },
-}
 
-#: Where the published names of the train split differ from those of the others.
-_TRAIN = {
-    "images": "train-images-boxable-with-rotation.csv",
-    "boxes": "oidv6-train-annotations-bbox.csv",
-}
+def _templates(names: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Kind of file -> name, and the same for the train split where it differs."""
+    from datumaro_openimages_plugin.kinds import KINDS  # what names the format stays light
+
+    every = {**_FILES, **{kind.name: kind.file_name for kind in KINDS}}
+    if names == "datumaro":
+        return {**every, **_DATUMARO}, {}
+    if names == "cvat":
+        return every, {}
+    published = {kind.name: kind.published for kind in KINDS if kind.published}
+    train = {kind.name: kind.published_train for kind in KINDS if kind.published_train}
+    return {**every, **_PUBLISHED, **published}, {**_PUBLISHED_TRAIN, **train}
 
 
 class Layout:
     """Names of one export's files, relative to its folder.
 
     Args:
-        names: A key of `NAMES`.
+        names: One of `NAMES`.
         existing: The files that are saved in place; they keep their names.
     """
 
     def __init__(self, names: str, existing: DatasetFiles | None = None) -> None:
-        self._names = names
+        self._names, self._train_names = _templates(names)
         self._existing: dict[tuple[str, str | None], str] = {}
         if existing is not None:
-            for kind in _CVAT:
+            for kind in self._names:
                 for file in existing.best(kind):
                     packed = file.name.lower().endswith((".gz", ".zip"))
-                    if not packed:
+                    # One of several shards would pass for all of them.
+                    if not packed and file.series is None:
                         self._existing.setdefault((kind, file.subset), file.name)
 
     def file(self, kind: str, subset: str | None = None) -> str:
@@ -63,9 +67,9 @@ class Layout:
         existing = self._existing.get((kind, subset))
         if existing is not None:
             return existing
-        name = NAMES[self._names][kind]
-        if self._names == "published" and subset == "train":
-            name = _TRAIN.get(kind, name)
+        name = self._names[kind]
+        if subset == "train":
+            name = self._train_names.get(kind, name)
         val = "val" if subset == "validation" else subset
         return f"{ANNOTATIONS_DIR}/{name.format(subset=subset, val=val)}"
 

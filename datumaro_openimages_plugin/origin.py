@@ -60,6 +60,7 @@ class RowSource(Protocol):
     """What an origin points into: rows by number, each a mapping of column to text."""
 
     dataset: ImportedFrom
+    kind: str
 
     def fields(self, row: int) -> dict[str, str]:
         """The row's text by column name, in the file's order."""
@@ -80,20 +81,21 @@ class RowSource(Protocol):
 class _DetachedRow:
     """One row on its own: what an origin becomes in a pickle."""
 
-    __slots__ = ("_end", "_fields", "_fractions", "_raw", "dataset")
+    __slots__ = ("_end", "_fields", "_fractions", "_raw", "dataset", "kind")
 
     def __init__(self, source: RowSource, row: int) -> None:
         self.dataset = source.dataset
+        self.kind = source.kind
         self._fields = source.fields(row)
         self._raw = source.raw(row)
         self._end = source.line_end(row)
         self._fractions = source.fractions(row)
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self.dataset, self._fields, self._raw, self._end, self._fractions
+        return self.dataset, self.kind, self._fields, self._raw, self._end, self._fractions
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.dataset, self._fields, self._raw, self._end, self._fractions = state
+        self.dataset, self.kind, self._fields, self._raw, self._end, self._fractions = state
 
     def fields(self, row: int) -> dict[str, str]:
         return self._fields
@@ -149,6 +151,11 @@ class Origin:
     def dataset(self) -> ImportedFrom:
         """What all rows of one import share."""
         return self.source.dataset
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind of annotation that the row is of."""
+        return self.source.kind
 
     def __copy__(self) -> Origin:
         return self

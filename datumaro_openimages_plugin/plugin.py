@@ -33,7 +33,6 @@ from datumaro_openimages_plugin._host import (
 )
 from datumaro_openimages_plugin.archive import is_zip, open_source
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError, SaveError
-from datumaro_openimages_plugin.files import DatasetFiles
 from datumaro_openimages_plugin.layout import NAMES, OpenImagesPath
 
 __all__ = [
@@ -185,15 +184,6 @@ class _Subset(DatasetBase):  # type: ignore[misc]
         return self._parent.is_stream
 
 
-#: Kind of file -> columns that tell it from files of the same name in other formats.
-_TELLING = {
-    "images": ("ImageID", "Subset"),
-    "labels": ("ImageID", "LabelName", "Confidence"),
-    "boxes": ("ImageID", "LabelName", "XMin"),
-    "masks": ("ImageID", "LabelName", "MaskPath"),
-}
-
-
 class OpenImagesImporter(Importer):  # type: ignore[misc]
     """Finds Open Images datasets: folders in any published layout or in CVAT's, and zips."""
 
@@ -222,12 +212,10 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
     @classmethod
     def detect(cls, context: FormatDetectionContext) -> FormatDetectionConfidence:
         """Claims folders in which a file has both a known name and its kind's columns."""
-        from datumaro_openimages_plugin.tables import has_columns
+        from datumaro_openimages_plugin.files import DatasetFiles
 
-        files = DatasetFiles(open_source(context.root_path))
-        for kind, columns in _TELLING.items():
-            if any(has_columns(files.source, file.name, columns) for file in files.all(kind)):
-                return FormatDetectionConfidence.MEDIUM
+        if DatasetFiles(open_source(context.root_path)).has_telling_table():
+            return FormatDetectionConfidence.MEDIUM
         context.fail("no file has the name and the columns of an Open Images table")
 
     @classmethod
@@ -235,8 +223,9 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
         """The dataset at ``path``, or nothing where no file has a known name."""
         if not os.path.isdir(path) and not is_zip(path):
             return []
-        files = DatasetFiles(open_source(path))
-        found = any(files.all(kind) for kind in _TELLING)
+        from datumaro_openimages_plugin.files import DatasetFiles
+
+        found = DatasetFiles(open_source(path)).has_table()
         return [{"url": path, "format": NAME}] if found else []
 
     @classmethod
@@ -272,7 +261,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         parser: argparse.ArgumentParser = super().build_cmdline_parser(**kwargs)
         parser.add_argument(
             "--names",
-            choices=sorted(NAMES),
+            choices=NAMES,
             default="cvat",
             help="Which file names to use: those of CVAT, of Datumaro's built-in format, or of "
             "the published dataset (default: %(default)s)",
@@ -307,7 +296,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
                 raise SaveError("save_images is the old name of save_media; give only one of them")
             save_media = save_images
         if names not in NAMES:
-            raise SaveError(f"names must be one of {', '.join(sorted(NAMES))}", value=names)
+            raise SaveError(f"names must be one of {', '.join(NAMES)}", value=names)
         super().__init__(extractor, save_dir, save_media=bool(save_media), **options)
         self._names = names
         self._zip = zip

@@ -30,12 +30,12 @@ from datumaro_openimages_plugin.classes import categories_from_classes, unique_d
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.files import DatasetFiles, FoundFile
 from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text
-from datumaro_openimages_plugin.kinds import boxes, labels, masks
-from datumaro_openimages_plugin.kinds._kind import Batch, KindTable, Labels
+from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.origin import ImageOrigin, ImportedFrom, OriginItem, other_fields
 from datumaro_openimages_plugin.read_classes import read_classes
 from datumaro_openimages_plugin.rows import TableRows
-from datumaro_openimages_plugin.tables import Column, CsvTable, OnError
+from datumaro_openimages_plugin.tables import OnError
 
 __all__ = ["Reader"]
 
@@ -83,17 +83,12 @@ class Reader:
         self.images = Images(self._shared)
         for file in self._image_lists():
             self.images.read_list(self._source, file, self._on_error)
-        columns = {kind.__name__: kind.columns(self.labels) for kind in (labels, boxes, masks)}
-        self.label_table = self._read("labels", columns[labels.__name__])
-        self.box_table = self._read("boxes", columns[boxes.__name__])
-        self.mask_table = self._read("masks", columns[masks.__name__])
-        for table, kind in self._kinds():
-            table.finish(columns[kind.__name__], len(self.images))
-            table.rows.label_names = self.labels.names
+        #: Kind -> its rows, empty for kinds that are not read.
+        self.tables = {kind.name: KindTable(TableRows(self._shared, kind.name)) for kind in KINDS}
+        self._read_tables([kind for kind in KINDS if kind.by_default])
         if display_names:
             every = replace(self.classes, names=tuple(self.labels.names))
             self._shown.update(unique_display_names(every))
-        masks.link(self.mask_table, self.box_table, len(self.labels.names))
         other_sizes.update(self.images.set_sizes(self._sizes(image_meta)))
         if self._refused:
             self._shared.left_out.append(f"{self._refused} rows with errors")
@@ -104,9 +99,6 @@ class Reader:
         self._refused += 1
         self._report(error)
 
-    def _kinds(self) -> Sequence[tuple[KindTable, Any]]:
-        return (self.label_table, labels), (self.box_table, boxes), (self.mask_table, masks)
-
     # Files and columns
 
     def _image_lists(self) -> list[FoundFile]:
@@ -115,12 +107,20 @@ class Reader:
         # The list of all splits also has the images without any label.
         return full[:1] or found
 
-    def _read(self, kind: str, columns: Sequence[Column]) -> KindTable:
-        table = KindTable(TableRows(self._shared))
-        for file in self.files.best(kind):
-            opened = CsvTable(self._source, file.name)
-            table.read(opened, columns, self.images, self._subset(file), self._on_error)
-        return table
+    def _read_tables(self, kinds: Sequence[Kind]) -> None:
+        columns = {kind.name: kind.columns(self.labels) for kind in KINDS}
+        for kind in kinds:
+            table = self.tables[kind.name]
+            for file in self.files.best(kind.name):
+                opened = kind.opened(self._source, file.name)
+                subset = self._subset(file)
+                table.read(opened, columns[kind.name], self.images, subset, self._on_error)
+        for name, table in self.tables.items():
+            table.finish(columns[name], len(self.images))
+            table.rows.label_names = self.labels.names
+        for kind in kinds:
+            if kind.link is not None:
+                kind.link(self.tables, len(self.labels.names))
 
     def _subset(self, file: FoundFile) -> str:
         if file.subset is not None:
@@ -158,8 +158,9 @@ class Reader:
     @property
     def annotation_types(self) -> set[AnnotationType]:
         """The types that there is at least one annotation of."""
-        types = (AnnotationType.label, AnnotationType.bbox, AnnotationType.mask)
-        return {kind for kind, (table, _) in zip(types, self._kinds(), strict=True) if len(table)}
+        return {
+            kind.type for kind in KINDS if kind.type is not None and len(self.tables[kind.name])
+        }
 
     def image_numbers(self, subset: str | None = None) -> np.ndarray:
         """(n,) int64 numbers of the images of one subset, or of all, in order."""
@@ -200,18 +201,23 @@ class Reader:
             for image_id, subset in zip(ids, subsets, strict=True)
         ]
         batch = self._batch(numbers, files, subsets)
-        parts = [self._annotations(table, kind, batch) for table, kind in self._kinds()]
+        parts = [(kind, *self._made(kind, batch)) for kind in KINDS if self._has(kind)]
+        attached = [part for part in parts if part[0].attach is not None]
+        parts = [part for part in parts if part[0].attach is None]
         rows = self.images.list_rows(numbers)
         for i, (image_id, subset, file) in enumerate(zip(ids, subsets, files, strict=True)):
             annotations = annotations_list()
             # Made when the item is, so that a stream's objects never outlive their turn.
-            for made, counts in parts:
+            for _, made, counts in parts:
                 if counts[i]:
                     annotations.extend(islice(made, counts[i]))
             size = batch.sizes[i]
             source = None if rows[i] < 0 else self.images.rows
             origin = ImageOrigin(source, rows[i], size, (image_id, subset), self._shared)
             item = _item(image_id, subset, self._media(file, size), annotations, origin)
+            for kind, made, counts in attached:
+                assert kind.attach is not None
+                kind.attach(item, list(islice(made, counts[i])), self.tables[kind.name])
             if self._show_columns:
                 _show_columns(item)
             yield item
@@ -225,17 +231,19 @@ class Reader:
             else:
                 sizes.append(None if file is None else header_size(self._source, file))
         known = np.array([size or (1, 1) for size in sizes], np.float64).reshape(-1, 2)
-        return Batch(numbers, known[:, 0], known[:, 1], sizes, subsets)
+        return Batch(numbers, known[:, 0], known[:, 1], sizes, subsets, self.files)
 
-    def _annotations(
-        self, table: KindTable, kind: Any, batch: Batch
-    ) -> tuple[Iterator[Any], list[int]]:
-        """The annotations of a batch in order, and how many each image has."""
+    def _has(self, kind: Kind) -> bool:
+        """Whether there is something of a kind to give to items."""
+        table = self.tables[kind.name]
+        return bool(len(table)) or (kind.attach is not None and table.files > 0)
+
+    def _made(self, kind: Kind, batch: Batch) -> tuple[Iterator[Any], list[int]]:
+        """The objects of a batch in order, and how many each image has."""
+        table = self.tables[kind.name]
         rows, counts = table.of_images(batch.images)
         if not len(rows):
             return iter(()), counts.tolist()
-        if kind is masks:
-            return masks.from_rows(table, rows, batch, counts, self.files), counts.tolist()
         return kind.from_rows(table, rows, batch, counts), counts.tolist()
 
     def _media(self, file: str | None, size: tuple[int, int] | None) -> Image | None:
@@ -259,19 +267,13 @@ class Reader:
             )
 
 
-_EXTRA_COLUMNS = {
-    AnnotationType.label: extras.LABEL,
-    AnnotationType.bbox: extras.BOX,
-    AnnotationType.mask: extras.MASK,
-}
-
-
 def _show_columns(item: Any) -> None:
     """Puts the columns that Datumaro has no place for into attributes."""
     item.attributes.update(extras.shown(item.origin.fields, extras.IMAGE))
     for annotation in item.annotations:
-        columns = _EXTRA_COLUMNS[annotation.type]
-        annotation.attributes.update(extras.shown(annotation.origin.fields, columns))
+        origin = annotation.origin
+        columns = KINDS_BY_NAME[origin.kind].extra
+        annotation.attributes.update(extras.shown(origin.fields, columns))
 
 
 _SETTERS = {

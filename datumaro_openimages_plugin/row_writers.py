@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from datumaro_openimages_plugin import extras
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.extras import column_text
 from datumaro_openimages_plugin.kinds import boxes, labels
 from datumaro_openimages_plugin.rows import TableRows
-from datumaro_openimages_plugin.sinks import CsvSink, csv_line
+from datumaro_openimages_plugin.sinks import Sink, csv_line
 from datumaro_openimages_plugin.values import flag_from_text, flag_text, score_text
+from datumaro_openimages_plugin.writing import Refuse, missing_label
 
-__all__ = ["BoxWriter", "LabelWriter", "missing_label"]
+__all__ = ["BoxWriter", "LabelWriter"]
 
 _BUFFERED = 8192  # annotations rendered together
 _REMEMBERED = 100_000  # attributes whose texts are remembered
-
-Refuse = Callable[[ValueError, DatasetItem, Any], None]
 
 
 class _Key(NamedTuple):
@@ -44,13 +42,6 @@ class _Key(NamedTuple):
     values: tuple[Any, ...]
     extra: dict[str, str]
     unknown: tuple[str, ...]
-
-
-def missing_label(label: int | None, count: int) -> str:
-    """Why an annotation with this label index cannot be written."""
-    if label is None:
-        return "has no label; give it one or remove it"
-    return f"has label {label}, and there are {count} labels"
 
 
 class _RowWriter:
@@ -70,7 +61,7 @@ class _RowWriter:
     COLUMNS: tuple[str, ...]
 
     def __init__(
-        self, sink: CsvSink, label_names: Sequence[str], refuse: Refuse, lost: Counter[str]
+        self, sink: Sink, label_names: Sequence[str], refuse: Refuse, lost: Counter[str]
     ) -> None:
         self._sink = sink
         self._label_names = label_names
@@ -276,7 +267,7 @@ class LabelWriter(_RowWriter):
 
     KIND = "label"
     ATTRIBUTES = labels.ATTRIBUTES
-    EXTRA = extras.LABEL
+    EXTRA = labels.EXTRA
     COLUMNS = ("Confidence",)
 
     def _texts(self, attributes: dict[str, Any]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
@@ -312,7 +303,7 @@ class BoxWriter(_RowWriter):
 
     KIND = "box"
     ATTRIBUTES = boxes.ATTRIBUTES
-    EXTRA = extras.BOX
+    EXTRA = boxes.EXTRA
     COLUMNS = ("Confidence", *boxes.FLAGS.values())
 
     def _texts(self, attributes: dict[str, Any]) -> tuple[tuple[str, ...], tuple[Any, ...]]:

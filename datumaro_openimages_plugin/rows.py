@@ -4,16 +4,47 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from datumaro_openimages_plugin.tables import CsvTable
+from datumaro_openimages_plugin.tables import Column, OnError, Rows
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.origin import ImportedFrom
 
-__all__ = ["TableRows"]
+__all__ = ["Table", "TableRows"]
+
+
+class Table(Protocol):
+    """One file of rows, opened: `tables.CsvTable`, or another form of the same."""
+
+    @property
+    def name(self) -> str:
+        """The file's name in the dataset."""
+
+    @property
+    def header(self) -> list[str]:
+        """The columns, in their order."""
+
+    @property
+    def line_end(self) -> str:
+        """How lines end."""
+
+    def actual(self, column: str) -> str | None:
+        """The file's spelling of a published column name, None where it lacks the column."""
+
+    def read(self, columns: Sequence[Column], on_error: OnError) -> Rows:
+        """Typed columns of all rows."""
+
+    def values(self, row: int) -> list[str]:
+        """The fields of a row as text, in the order of `header`."""
+
+    def raw(self, row: int) -> bytes:
+        """The bytes of a row, without its line end."""
+
+    def raws(self, rows: np.ndarray) -> list[bytes]:
+        """The bytes of some rows."""
 
 
 class TableRows:
@@ -21,11 +52,13 @@ class TableRows:
 
     Args:
         dataset: What all rows of one import share (see `origin.Origin.dataset`).
+        kind: Name of the kind that the rows are of.
     """
 
-    def __init__(self, dataset: ImportedFrom) -> None:
+    def __init__(self, dataset: ImportedFrom, kind: str = "") -> None:
         self.dataset = dataset
-        self._tables: list[CsvTable] = []
+        self.kind = kind
+        self._tables: list[Table] = []
         self._starts: list[int] = []
         self.count = 0
         #: The typed columns of all rows; see `kinds._kind.KindTable`.
@@ -35,13 +68,13 @@ class TableRows:
         #: LabelName by the label index that rows had when they were read.
         self.label_names: Sequence[str] = ()
 
-    def add(self, table: CsvTable, count: int) -> None:
+    def add(self, table: Table, count: int) -> None:
         """Appends a table of ``count`` rows."""
         self._tables.append(table)
         self._starts.append(self.count)
         self.count += count
 
-    def locate(self, row: int) -> tuple[CsvTable, int]:
+    def locate(self, row: int) -> tuple[Table, int]:
         """The table of a row, and the row's number in it."""
         at = bisect_right(self._starts, row) - 1
         return self._tables[at], row - self._starts[at]
@@ -71,7 +104,7 @@ class TableRows:
         names = ("XMin", "XMax", "YMin", "YMax")
         return tuple(self.number[name].item(row) for name in names if name in self.number)
 
-    def by_table(self, rows: np.ndarray) -> Iterator[tuple[CsvTable, np.ndarray, np.ndarray]]:
+    def by_table(self, rows: np.ndarray) -> Iterator[tuple[Table, np.ndarray, np.ndarray]]:
         """Groups row numbers by table: (table, rows in it, their positions in ``rows``)."""
         which = np.searchsorted(self._starts, rows, side="right") - 1
         for at in np.unique(which).tolist():

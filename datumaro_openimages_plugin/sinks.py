@@ -6,9 +6,9 @@ import csv
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-__all__ = ["CsvSink", "csv_line"]
+__all__ = ["CsvSink", "Sink", "csv_line"]
 
 _FLUSH = 1 << 14  # rows gathered before they are written
 
@@ -24,6 +24,34 @@ def csv_line(values: Sequence[str]) -> str:
 
 
 _NEEDS_QUOTES = frozenset('"\r\n')
+
+
+class Sink(Protocol):
+    """A file of rows being written: `CsvSink`, or another form of the same."""
+
+    columns: list[str]
+    count: int
+
+    def accepts_raw(self, header: Sequence[str], line_end: str) -> bool:
+        """Whether rows of a table with this header can be written as they stand."""
+
+    def raw(self, line: bytes) -> None:
+        """Writes a row as it stood in its file."""
+
+    def raw_lines(self, lines: list[bytes]) -> None:
+        """Writes rows that are rendered already."""
+
+    def text_lines(self, lines: list[str]) -> None:
+        """Writes rows that are rendered already."""
+
+    def row(self, fields: Mapping[str, str]) -> None:
+        """Writes a row; columns that it lacks get their default."""
+
+    def line(self, fields: Mapping[str, str]) -> bytes:
+        """Renders a row; columns that it lacks get their default."""
+
+    def close(self) -> None:
+        """Writes what is left."""
 
 
 class CsvSink:

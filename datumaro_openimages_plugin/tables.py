@@ -379,10 +379,15 @@ class CsvTable:
         return [name.strip() for name in header], start, "\r\n" if text.endswith("\r\n") else "\n"
 
 
-def has_columns(source: Source, name: str, columns: Sequence[str]) -> bool:
+def has_columns(
+    source: Source,
+    name: str,
+    columns: Sequence[str],
+    opened: Callable[[Source, str], Any] = CsvTable,
+) -> bool:
     """Whether a file is a table that has these columns, whatever case they are written in."""
     try:
-        table = CsvTable(source, name)
+        table = opened(source, name)
     except (FormatError, OSError):
         return False
     return all(table.actual(column) is not None for column in columns)

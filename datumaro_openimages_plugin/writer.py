@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,15 +21,15 @@ from datumaro_openimages_plugin.classes import (
 )
 from datumaro_openimages_plugin.errors import AnnotationError
 from datumaro_openimages_plugin.images import IMAGE_COLUMNS, image_meta_line, unsafe_id
-from datumaro_openimages_plugin.kinds import boxes, labels, masks
+from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
+from datumaro_openimages_plugin.kinds._kind import Kind
 from datumaro_openimages_plugin.layout import Layout
-from datumaro_openimages_plugin.mask_files import MaskFiles
 from datumaro_openimages_plugin.media import ImageFiles, item_size
 from datumaro_openimages_plugin.origin import ImportedFrom
-from datumaro_openimages_plugin.row_writers import BoxWriter, LabelWriter, missing_label
 from datumaro_openimages_plugin.shapes import is_outline, masks_from_outlines
-from datumaro_openimages_plugin.sinks import CsvSink, csv_line
+from datumaro_openimages_plugin.sinks import CsvSink, Sink, csv_line
 from datumaro_openimages_plugin.target import Target
+from datumaro_openimages_plugin.writing import KindWriter, Writing
 
 __all__ = ["Writer"]
 
@@ -39,14 +39,22 @@ OnError = Callable[[AnnotationError, DatasetItem], None]
 
 _IMAGE_COLUMNS = list(IMAGE_COLUMNS)
 _NO_COLUMNS = [""] * (len(IMAGE_COLUMNS) - 2)
-_LABEL, _BBOX = AnnotationType.label, AnnotationType.bbox
+_BBOX, _MASK = AnnotationType.bbox, AnnotationType.mask
 
-_FIELDS = {
-    "images": IMAGE_COLUMNS,
-    "labels": labels.FIELDS,
-    "boxes": boxes.FIELDS,
-    "masks": masks.FIELDS,
-}
+
+def _by_type() -> dict[AnnotationType, list[Kind]]:
+    """Type -> the kinds that take its annotations; those that take only some come first."""
+    found: dict[AnnotationType, list[Kind]] = {}
+    for kind in sorted(KINDS, key=lambda kind: kind.takes is None):
+        if kind.type is not None:
+            found.setdefault(kind.type, []).append(kind)
+    return found
+
+
+_KINDS_BY_TYPE = list(_by_type().items())
+_TYPES = tuple(type for type, _ in _KINDS_BY_TYPE)  # a tuple, since enums are slow to hash
+_ITEM_KINDS = [kind for kind in KINDS if kind.item_attribute is not None]
+_ITEM_ATTRIBUTES = frozenset(kind.item_attribute or "" for kind in _ITEM_KINDS)
 
 
 class Writer:
@@ -73,17 +81,21 @@ class Writer:
         self._target = target
         self._layout = layout
         self._categories = categories
-        self._label_names = [category.name for category in categories]
         self._image_files = image_files
         self._on_error = on_error
         self._always_meta = always_meta
-        self._sinks: dict[tuple[str, str], CsvSink] = {}
-        self._row_writers: dict[str, tuple[LabelWriter, BoxWriter]] = {}
-        self._mask_files = MaskFiles(target)
+        self._writing = Writing(target, [category.name for category in categories], self._refuse)
+        self._image_lists: dict[str, CsvSink] = {}
+        self._sinks: dict[tuple[str, str], Sink] = {}
+        self._writers: dict[tuple[str, str], KindWriter] = {}
         self._imports: list[ImportedFrom] = []
         self._names: dict[str, str] = {}  # shown name -> LabelName
         self._sizes: dict[str, tuple[int, int] | None] = {}
-        self.lost: Counter[str] = Counter()
+
+    @property
+    def lost(self) -> Counter[str]:
+        """What the format cannot hold -> how often it came."""
+        return self._writing.lost
 
     # One item
 
@@ -106,6 +118,10 @@ class Writer:
             self._sizes[item.id] = None
         if item.annotations:
             self._write_annotations(item, size)
+        if item.attributes:
+            for kind in _ITEM_KINDS:
+                if kind.item_attribute in item.attributes:
+                    self._writer_of(kind, item.subset).add([], item, size)
 
     def _check_names(self, item: DatasetItem) -> None:
         reason = unsafe_id(item.id)
@@ -128,14 +144,14 @@ class Writer:
         for name, shown in imported.shown.items():
             self._names.setdefault(shown, name)
         # In place, since the writers of rows have the list.
-        self._label_names[:] = [self._names.get(c.name, c.name) for c in self._categories]
+        self._writing.label_names[:] = [self._names.get(c.name, c.name) for c in self._categories]
 
     def _write_image(self, item: DatasetItem, origin: Any) -> None:
-        sink = self._sink("images", item.subset)
+        sink = self._image_list(item.subset)
         if origin is None and not item.attributes and sink.columns == _IMAGE_COLUMNS:
             sink.raw(csv_line([item.id, item.subset, *_NO_COLUMNS]).encode("utf-8"))
             return
-        shown = self._shown_columns("item", item.attributes, extras.IMAGE, frozenset())
+        shown = self._writing.shown_columns("item", item.attributes, extras.IMAGE, _ITEM_ATTRIBUTES)
         if origin is None or origin.source is None:
             sink.row({"ImageID": item.id, "Subset": item.subset, **shown})
             return
@@ -148,124 +164,73 @@ class Writer:
             return
         sink.row({**origin.fields, "ImageID": item.id, "Subset": item.subset, **shown})
 
-    def _shown_columns(
-        self,
-        kind: str,
-        attributes: Mapping[str, Any],
-        columns: Mapping[str, str],
-        known: frozenset[str],
-    ) -> dict[str, str]:
-        """Columns that attributes show; the attributes without any are counted."""
-        found = {}
-        for name, value in attributes.items():
-            if name in columns:
-                found[columns[name]] = extras.column_text(name, value)
-            elif name not in known:
-                self.lost[f"{name!r} attributes of {kind}s"] += 1
-        return found
-
     def _write_annotations(self, item: DatasetItem, size: tuple[int, int] | None) -> None:
-        label_writer, box_writer = self._writers_of(item.subset)
         annotations = item.annotations
         types = [annotation.type for annotation in annotations]
-        found = [a for a, kind in zip(annotations, types, strict=True) if kind is _LABEL]
-        if found:
-            label_writer.add(found, item, size)
-        plain = [
+        others = [
             a
             for a, kind in zip(annotations, types, strict=True)
-            if kind is _BBOX and "rotation" not in a.attributes
+            if kind not in _TYPES or (kind is _BBOX and "rotation" in a.attributes)
         ]
-        if plain:
-            box_writer.add(plain, item, size)
-        if len(found) + len(plain) < len(annotations):
-            self._write_others(item, size, box_writer)
-
-    def _write_others(
-        self, item: DatasetItem, size: tuple[int, int] | None, box_writer: BoxWriter
-    ) -> None:
-        """Writes masks, outlines and rotated boxes, and counts what has no place."""
-        outlines, mask_like = [], []
-        for annotation in item.annotations:
-            kind = annotation.type
-            if kind is _LABEL or (kind is _BBOX and "rotation" not in annotation.attributes):
+        made = self._shapes(others, item, size) if others else {}
+        for kind_type, kinds in _KINDS_BY_TYPE:
+            if kind_type not in types and kind_type not in made:
                 continue
+            found = [a for a, kind in zip(annotations, types, strict=True) if kind is kind_type]
+            if others and kind_type is _BBOX:
+                found = [box for box in found if "rotation" not in box.attributes]
+            if kind_type in made:
+                found += made[kind_type]
+            self._write_kinds(kinds, found, item, size)
+
+    def _write_kinds(
+        self,
+        kinds: Sequence[Kind],
+        annotations: list[Any],
+        item: DatasetItem,
+        size: tuple[int, int] | None,
+    ) -> None:
+        """Gives annotations of one type to the kinds that take them."""
+        for kind in kinds:
+            mine = annotations
+            if kind.takes is not None:
+                mine = [a for a in annotations if kind.takes(a)]
+                if mine:
+                    annotations = [a for a in annotations if not kind.takes(a)]
+            if mine:
+                self._writer_of(kind, item.subset).add(mine, item, size)
+
+    def _shapes(
+        self, others: list[Any], item: DatasetItem, size: tuple[int, int] | None
+    ) -> dict[AnnotationType, list[Any]]:
+        """What outlines and boxes with a rotation are written as, by type; counts the rest."""
+        outlines, boxes = [], []
+        for annotation in others:
             try:
-                if kind is AnnotationType.mask:
-                    mask_like.append(annotation)
-                elif is_outline(annotation):
-                    self._label_name(annotation)
+                if is_outline(annotation):
+                    self._writing.label_name(annotation)
                     outlines.append(annotation)
-                elif kind is _BBOX:
-                    box_writer.add([annotation], item, size)
+                elif annotation.type is _BBOX:
+                    boxes.append(annotation)
                 else:
-                    self.lost[f"{kind.name} annotations"] += 1
+                    self.lost[f"{annotation.type.name} annotations"] += 1
             except ValueError as error:
                 self._refuse(error, item, annotation)
         if outlines and size is None:
             self.lost["outlines on images of unknown size"] += len(outlines)
-        elif outlines and size is not None:
-            mask_like += masks_from_outlines(outlines, size)
-        if mask_like:
-            self._write_masks(item, mask_like, size)
+        made = masks_from_outlines(outlines, size) if outlines and size is not None else []
+        return {kind: found for kind, found in ((_BBOX, boxes), (_MASK, made)) if found}
 
-    def _writers_of(self, subset: str) -> tuple[LabelWriter, BoxWriter]:
-        writers = self._row_writers.get(subset)
-        if writers is None:
-            common = self._label_names, self._refuse, self.lost
-            writers = self._row_writers[subset] = (
-                LabelWriter(self._sink("labels", subset), *common),
-                BoxWriter(self._sink("boxes", subset), *common),
+    def _writer_of(self, kind: Kind, subset: str) -> KindWriter:
+        key = kind.name, subset
+        writer = self._writers.get(key)
+        if writer is None:
+            name = self._layout.file(*key)
+            sink = self._sinks[key] = kind.sink(
+                lambda: self._target.path(name), kind.fields, kind.default
             )
-        return writers
-
-    def _write_masks(
-        self,
-        item: DatasetItem,
-        mask_like: list[Any],
-        size: tuple[int, int] | None,
-    ) -> None:
-        box_corners = _corners_by_group(item, {mask.group for mask in mask_like}, size)
-        taken = {str(mask.attributes.get("box_id")) for mask in mask_like}
-        for mask in mask_like:
-            try:
-                name = self._label_name(mask)
-                untouched = masks.is_untouched(mask)
-                origin = mask.origin if untouched else None
-                old = origin.fields if origin is not None else {}
-                corners = box_corners.get(mask.group) if mask.group else None
-                fields = masks.to_fields(mask, name, item.id, old, corners)
-                if not fields["BoxID"]:
-                    fields["BoxID"] = _free_box_id(taken)
-                fields["MaskPath"] = self._mask_files.place(mask, item, name, fields, untouched)
-                fields |= self._shown_columns(
-                    "mask annotation", mask.attributes, extras.MASK, masks.ATTRIBUTES
-                )
-                self._write_row(self._sink("masks", item.subset), origin, fields)
-            except ValueError as error:
-                self._refuse(error, item, mask)
-
-    def _write_row(self, sink: CsvSink, origin: Any, fields: Mapping[str, str]) -> None:
-        """Writes a row as it stood where nothing of it changed, else its fields."""
-        if origin is not None:
-            old = origin.fields
-            if sink.accepts_raw(list(old), origin.line_end) and old == fields:
-                raw = origin.raw
-                if raw is not None:
-                    sink.raw(raw)
-                    return
-        sink.row(fields)
-
-    def _label_name(self, annotation: Any) -> str:
-        """The LabelName of an annotation.
-
-        Raises:
-            ValueError: It has no label, or one that the categories lack.
-        """
-        label = annotation.label
-        if label is None or not 0 <= label < len(self._label_names):
-            raise ValueError(missing_label(label, len(self._label_names)))
-        return self._label_names[label]
+            writer = self._writers[key] = kind.writer(sink, self._writing)
+        return writer
 
     def _refuse(self, error: ValueError, item: DatasetItem, annotation: Any) -> None:
         if isinstance(error, AnnotationError):
@@ -279,23 +244,21 @@ class Writer:
             AnnotationError(f"{shown} {error}", image_id=item.id, file=item.subset), item
         )
 
-    def _sink(self, kind: str, subset: str) -> CsvSink:
-        sink = self._sinks.get((kind, subset))
+    def _image_list(self, subset: str) -> CsvSink:
+        sink = self._image_lists.get(subset)
         if sink is None:
-            name = self._layout.file(kind, subset)
-            sink = self._sinks[kind, subset] = CsvSink(
-                lambda: self._target.path(name), _FIELDS[kind], boxes.default
-            )
+            name = self._layout.file("images", subset)
+            sink = CsvSink(lambda: self._target.path(name), IMAGE_COLUMNS)
+            self._image_lists[subset] = sink
         return sink
 
     # The end
 
     def finish(self) -> None:
         """Writes what belongs to the whole dataset: classes, hierarchy, sizes."""
-        for writers in self._row_writers.values():
-            for writer in writers:
-                writer.flush()
-        for sink in self._sinks.values():
+        for writer in self._writers.values():
+            writer.flush()
+        for sink in (*self._image_lists.values(), *self._sinks.values()):
             sink.close()
         carried = self._carried_classes()
         header = self._layout.has_class_header()
@@ -312,11 +275,9 @@ class Writer:
                 "%d items have no picture to save; their rows are written",
                 self._image_files.without_picture,
             )
-        if self._mask_files.missing:
-            log.warning(
-                "%d masks have no picture in the dataset they come from; their rows are kept",
-                self._mask_files.missing,
-            )
+        for what, count in sorted(self._writing.notes.items()):
+            if count:
+                log.warning("%d %s", count, what)
         for what, count in sorted(self.lost.items()):
             log.warning("open_images cannot hold %s: %d not written", what, count)
 
@@ -333,16 +294,13 @@ class Writer:
                 len(self._sizes) - len(known),
             )
         needed = self._always_meta or any(
-            kind in ("boxes", "masks") for kind, _ in self._written_kinds()
+            sink.count and KINDS_BY_NAME[kind].needs_sizes
+            for (kind, _), sink in self._sinks.items()
         )
         if known and needed:
             lines = [image_meta_line(name, size) for name, size in known.items()]
             text = "\n".join(["# <image name> <height> <width>", "", *lines, ""])
             self._write_bytes("images_meta", text.encode("utf-8"))
-
-    def _written_kinds(self) -> set[tuple[str, str]]:
-        """(kind, subset) of the tables that have rows."""
-        return {key for key, sink in self._sinks.items() if sink.count}
 
     def _carried_classes(self) -> ClassList | None:
         lists = [imported.classes for imported in self._imports]
@@ -355,31 +313,3 @@ class Writer:
     def _write_bytes(self, kind: str, data: bytes) -> None:
         with open(self._target.path(self._layout.file(kind)), "wb") as file:
             file.write(data)
-
-
-def _corners_by_group(
-    item: DatasetItem, groups: set[int], size: tuple[int, int] | None
-) -> dict[int, Mapping[str, str]]:
-    """The corner columns of the first box of each group that has masks."""
-    corners: dict[int, Mapping[str, str]] = {}
-    for annotation in item.annotations:
-        if annotation.type is not AnnotationType.bbox or is_outline(annotation):
-            continue
-        group = annotation.group
-        if not group or group not in groups or group in corners:
-            continue
-        origin = getattr(annotation, "origin", None)
-        old, frac = ({}, ()) if origin is None else (origin.fields, origin.fractions)
-        found = boxes.coordinates(annotation.points, size, old, frac)
-        if found is not None:
-            corners[group] = found
-    return corners
-
-
-def _free_box_id(taken: set[str]) -> str:
-    """The first of 00000000, 00000001 … that no mask of the image has."""
-    number = 0
-    while f"{number:08x}" in taken:
-        number += 1
-    taken.add(f"{number:08x}")
-    return f"{number:08x}"

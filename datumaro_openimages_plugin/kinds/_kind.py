@@ -1,23 +1,30 @@
 """What a kind of annotation is: its files, its columns, and the way from rows to objects and back.
 
-A kind's module has ``COLUMNS`` (what objects are made of), ``FIELDS`` (the published header),
-``from_rows`` and ``to_row``. The rows of all its files are one `KindTable`, sorted by image once.
+Each kind's module ends with its `Kind`, which says all of that once. The rows of all its files are
+one `KindTable`, sorted by image once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from datumaro_openimages_plugin.images import Images
-from datumaro_openimages_plugin.rows import TableRows
+from datumaro_openimages_plugin._host import AnnotationType
+from datumaro_openimages_plugin.archive import Source
+from datumaro_openimages_plugin.rows import Table, TableRows
+from datumaro_openimages_plugin.sinks import CsvSink, Sink
 from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows, code_type
 
-__all__ = ["Batch", "KindTable", "Labels"]
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.files import DatasetFiles
+    from datumaro_openimages_plugin.images import Images
+    from datumaro_openimages_plugin.writing import KindWriter, Writing
+
+__all__ = ["Batch", "Kind", "KindTable", "Labels"]
 
 
 class Labels:
@@ -63,6 +70,74 @@ class Batch:
     widths_px: np.ndarray
     sizes: list[tuple[int, int] | None]
     subsets: list[str]
+    files: DatasetFiles
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of annotation, as reader, writer, detector and the saving in place know it.
+
+    Args:
+        name: What options, tables and origins call it; its file, too.
+        patterns: Names of its files, the most complete first. ``{subset}`` is the subset;
+            ``{val}`` is one that writes ``val`` for ``validation``; files that differ only in
+            ``{shard}`` (``00003-of-00010``) are read together. Prefixes of versions and packed
+            files are understood without being named, and so is a name without a subset in a
+            folder of the subset's name.
+        fields: The published header.
+        telling: Columns that tell it from files of the same name in other formats.
+        file_name: What its files are called on export.
+        columns: What its objects are made of.
+        from_rows: Makes the objects of some rows: one of each row, in order.
+        writer: Writes one subset's annotations of this kind.
+        published: What the published files are called, if not like ``file_name``.
+        published_train: What that of the train split is called, if not like ``published``.
+        type: Datumaro's type of the annotations; None where ``attach`` puts rows into items.
+        takes: Among annotations of ``type``, which ones are of this kind; without it, those that
+            no other kind takes.
+        attributes: Attributes of the annotations that have a column.
+        extra: Attribute -> column that is shown on request only.
+        default: What the published files have in a column where nothing is known.
+        by_default: Whether it is read without being asked for.
+        needs_sizes: Whether readers need the images' sizes to make sense of its rows.
+        link: Called once, when all kinds' rows are read: ties rows of this kind to those of
+            others. Gets the tables by kind and the number of labels.
+        attach: Called for every item, when its annotations are made, if there are files of this
+            kind: gets the item, what ``from_rows`` made for it (these do not become annotations
+            by themselves then), and the table.
+        item_attribute: The attribute of items that ``attach`` fills and that ``writer`` writes;
+            the writer is then called for every item that has it.
+        opened: Opens one of its files.
+        sink: Makes the file that its rows are written to.
+    """
+
+    name: str
+    patterns: tuple[str, ...]
+    fields: tuple[str, ...]
+    telling: tuple[str, ...]
+    file_name: str
+    columns: Callable[[Labels], Sequence[Column]]
+    from_rows: Callable[[KindTable, np.ndarray, Batch, np.ndarray], Iterator[Any]]
+    writer: Callable[[Sink, Writing], KindWriter]
+    published: str | None = None
+    published_train: str | None = None
+    type: AnnotationType | None = None
+    takes: Callable[[Any], bool] | None = None
+    attributes: frozenset[str] = frozenset()
+    extra: Mapping[str, str] = field(default_factory=dict)
+    default: Callable[[str], str] = lambda _: ""
+    by_default: bool = True
+    needs_sizes: bool = False
+    link: Callable[[Mapping[str, KindTable], int], None] | None = None
+    attach: Callable[[Any, list[Any], KindTable], None] | None = None
+    item_attribute: str | None = None
+    opened: Callable[[Source, str], Table] = CsvTable
+    sink: Callable[[Callable[[], str], Sequence[str], Callable[[str], str]], Sink] = CsvSink
+
+    @property
+    def title(self) -> str:
+        """Its name in a sentence."""
+        return self.name.replace("_", " ")
 
 
 @dataclass
@@ -76,6 +151,7 @@ class KindTable:
     image: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
     text: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, np.ndarray] = field(default_factory=dict)
+    files: int = 0
     _parts: list[tuple[np.ndarray, Rows]] = field(default_factory=list)
     _order: np.ndarray | None = None
     _offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
@@ -97,7 +173,7 @@ class KindTable:
 
     def read(
         self,
-        table: CsvTable,
+        table: Table,
         columns: Sequence[Column],
         images: Images,
         subset: str,
@@ -109,6 +185,7 @@ class KindTable:
         if rows.valid is not None:
             numbers[~rows.valid] = -1
         self.rows.add(table, rows.count)
+        self.files += 1
         self._parts.append((numbers, rows))
         # Arrow keeps the memory of the whole file for later otherwise.
         pa.default_memory_pool().release_unused()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datumaro_openimages_plugin._host import round_points
-from datumaro_openimages_plugin.kinds._kind import Batch, KindTable, Labels
+from datumaro_openimages_plugin._host import AnnotationType, round_points
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.labels import confidence, kept
 from datumaro_openimages_plugin.origin import Origin, OriginBbox, other_fields
 from datumaro_openimages_plugin.tables import Column
@@ -21,10 +21,16 @@ from datumaro_openimages_plugin.values import (
     score_text,
 )
 
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.sinks import Sink
+    from datumaro_openimages_plugin.writing import KindWriter, Writing
+
 __all__ = [
     "ATTRIBUTES",
+    "BOXES",
     "CLICK_FIELDS",
     "COORDINATES",
+    "EXTRA",
     "FIELDS",
     "FLAGS",
     "columns",
@@ -56,6 +62,9 @@ CLICK_FIELDS = tuple(f"XClick{i}{axis}" for axis in "XY" for i in range(1, 5))
 
 #: Attributes that have a column.
 ATTRIBUTES = frozenset(("score", *FLAGS))
+
+#: Attribute -> column that is shown on request; the clicks are in the order they were made.
+EXTRA = {"source": "Source", **{name.lower(): name for name in CLICK_FIELDS}}
 
 _ROUNDING_PX = 0.00501  # points are rounded to 2 digits, and to float32 on some hosts
 
@@ -269,3 +278,33 @@ def to_fields(
     if old and any(corners[name] != old[name] for name in COORDINATES):
         fields.update({name: "-1" for name in CLICK_FIELDS if name in fields})
     return fields
+
+
+def _writer(sink: Sink, writing: Writing) -> KindWriter:
+    from datumaro_openimages_plugin.row_writers import BoxWriter  # which imports this module
+
+    return BoxWriter(sink, writing.label_names, writing.refuse, writing.lost)
+
+
+BOXES = Kind(
+    name="boxes",
+    patterns=(
+        "{subset}-annotations-bbox.csv",
+        "{subset}-annotations-human-bbox.csv",
+        "{subset}-detection-bbox.csv",
+        "{subset}-segmentation-bbox.csv",
+        "detections.csv",
+    ),
+    fields=FIELDS,
+    telling=("ImageID", "LabelName", "XMin"),
+    file_name="{subset}-annotations-bbox.csv",
+    published_train="oidv6-train-annotations-bbox.csv",
+    columns=columns,
+    from_rows=from_rows,
+    writer=_writer,
+    type=AnnotationType.bbox,
+    attributes=ATTRIBUTES,
+    extra=EXTRA,
+    default=default,
+    needs_sizes=True,
+)

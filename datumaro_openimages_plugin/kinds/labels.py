@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from datumaro_openimages_plugin.kinds._kind import Batch, KindTable, Labels
+from datumaro_openimages_plugin._host import AnnotationType
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.origin import Origin, OriginLabel, other_fields
 from datumaro_openimages_plugin.tables import Column
 from datumaro_openimages_plugin.values import score_text
 
-__all__ = ["ATTRIBUTES", "FIELDS", "columns", "confidence", "from_rows", "kept", "to_fields"]
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.sinks import Sink
+    from datumaro_openimages_plugin.writing import KindWriter, Writing
+
+__all__ = [
+    "ATTRIBUTES",
+    "EXTRA",
+    "FIELDS",
+    "LABELS",
+    "columns",
+    "confidence",
+    "from_rows",
+    "kept",
+    "to_fields",
+]
 
 #: The published header.
 FIELDS = ("ImageID", "Source", "LabelName", "Confidence")
 
 #: Attributes that have a column.
 ATTRIBUTES = frozenset(("score",))
+
+#: Attribute -> column that is shown on request.
+EXTRA = {"source": "Source"}
 
 
 def confidence(text: str) -> float:
@@ -113,3 +131,32 @@ def kept(
         return text if parse(text) == value else None
     except ValueError:
         return None
+
+
+def _writer(sink: Sink, writing: Writing) -> KindWriter:
+    from datumaro_openimages_plugin.row_writers import LabelWriter  # which imports this module
+
+    return LabelWriter(sink, writing.label_names, writing.refuse, writing.lost)
+
+
+LABELS = Kind(
+    name="labels",
+    patterns=(
+        "{subset}-annotations-human-imagelabels.csv",
+        "{subset}-annotations-human-imagelabels-boxable.csv",
+        "{subset}-annotations-human.csv",
+        "{subset}-detection-human-imagelabels.csv",
+        "{subset}-segmentation-labels.csv",
+        "classifications.csv",
+    ),
+    fields=FIELDS,
+    telling=("ImageID", "LabelName", "Confidence"),
+    file_name="{subset}-annotations-human-imagelabels.csv",
+    published="oidv7-{val}-annotations-human-imagelabels.csv",
+    columns=columns,
+    from_rows=from_rows,
+    writer=_writer,
+    type=AnnotationType.label,
+    attributes=ATTRIBUTES,
+    extra=EXTRA,
+)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.errors import FormatError, MissingFileError
-from datumaro_openimages_plugin.files import DatasetFiles
-from datumaro_openimages_plugin.kinds._kind import Batch, KindTable, Labels
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.labels import kept
 from datumaro_openimages_plugin.links import TOLERANCE_FRAC, match_boxes
 from datumaro_openimages_plugin.origin import Origin, OriginMask
 from datumaro_openimages_plugin.tables import Column
 from datumaro_openimages_plugin.values import box_id_text, score_text
 
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.sinks import Sink
+    from datumaro_openimages_plugin.writing import KindWriter, Writing
+
 __all__ = [
     "ATTRIBUTES",
     "BOX_COORDINATES",
+    "EXTRA",
     "FIELDS",
+    "MASKS",
     "MaskImage",
     "columns",
     "decode_mask",
@@ -42,6 +48,9 @@ FIELDS = (
 #: Attributes that have a column.
 ATTRIBUTES = frozenset(("box_id", "predicted_iou"))
 
+#: Attribute -> column that is shown on request; clicks are ``x y t;x y t;…``.
+EXTRA = {"clicks": "Clicks"}
+
 
 def columns(labels: Labels) -> Sequence[Column]:
     """What masks are made of."""
@@ -55,8 +64,9 @@ def columns(labels: Labels) -> Sequence[Column]:
     )
 
 
-def link(masks: KindTable, boxes: KindTable, labels: int) -> None:
-    """Gives each mask the group of its box: (n,) int64 ``masks.extra["group"]``, 0 for none."""
+def link(tables: Mapping[str, KindTable], labels: int) -> None:
+    """Gives each mask the group of its box: (n,) int64 ``extra["group"]``, 0 for none."""
+    masks, boxes = tables["masks"], tables["boxes"]
     masks.extra["group"] = np.zeros(len(masks.image), np.int64)
     if not len(masks.image) or not len(boxes.image):
         return
@@ -77,7 +87,7 @@ def _keys(table: KindTable, rows: np.ndarray, labels: int) -> np.ndarray:
 
 
 def from_rows(
-    table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray, files: DatasetFiles
+    table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray
 ) -> Iterator[Any]:
     """Makes the masks of some rows, one after another; their pictures are decoded when asked for.
 
@@ -86,7 +96,6 @@ def from_rows(
         rows: (n,) row numbers, image by image.
         batch: The images.
         counts: How many of the rows each image has.
-        files: Where the pictures are.
     """
     labels = np.array(table.values["LabelName"] or [0])[table.code["LabelName"][rows]].tolist()
     of_image = np.repeat(np.arange(len(counts)), counts).tolist()
@@ -96,9 +105,9 @@ def from_rows(
         iou = table.number["PredictedIoU"].item(row)
         if not math.isnan(iou):
             attributes["predicted_iou"] = iou
-        name = files.mask(path or "", batch.subsets[at])
+        name = batch.files.mask(path or "", batch.subsets[at])
         image = MaskImage(
-            None if name is None else files.source.reader(name), path or "", batch.sizes[at]
+            None if name is None else batch.files.source.reader(name), path or "", batch.sizes[at]
         )
         yield OriginMask(
             image=image,
@@ -264,3 +273,30 @@ def _same_box(old: Mapping[str, str], corners: Mapping[str, str]) -> bool:
         )
     except (KeyError, ValueError):
         return False
+
+
+def _writer(sink: Sink, writing: Writing) -> KindWriter:
+    from datumaro_openimages_plugin.mask_writer import MaskWriter  # which imports this module
+
+    return MaskWriter(sink, writing)
+
+
+MASKS = Kind(
+    name="masks",
+    patterns=(
+        "{subset}-annotations-object-segmentation.csv",
+        "{subset}-segmentation-masks.csv",
+        "segmentations.csv",
+    ),
+    fields=FIELDS,
+    telling=("ImageID", "LabelName", "MaskPath"),
+    file_name="{subset}-annotations-object-segmentation.csv",
+    columns=columns,
+    from_rows=from_rows,
+    writer=_writer,
+    type=AnnotationType.mask,
+    attributes=ATTRIBUTES,
+    extra=EXTRA,
+    needs_sizes=True,
+    link=link,
+)
