@@ -6,13 +6,14 @@ The wheel's ``.pth`` file calls `start`. Setting ``DATUMARO_OPENIMAGES_AUTOLOAD=
 import os
 import sys
 
-#: Modules of Datumaro that `loader.HOOKS` has something to do to.
+#: Modules of Datumaro and CVAT that `loader.HOOKS` has something to do to.
 WATCHED = frozenset(
     (
         "datumaro.components.environment",
         "datumaro.components.dataset",
         "datumaro.plugins.data_formats.open_images",
         "datumaro.plugins.open_images_format",
+        "cvat.apps.dataset_manager.formats.openimages",
     )
 )
 

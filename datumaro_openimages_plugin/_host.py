@@ -28,6 +28,7 @@ try:
         Importer,
         NullImportContext,
     )
+    from datumaro.components.transformer import ItemTransform
 except ImportError:  # the 0.3 line
     from datumaro.components.converter import Converter as Exporter
     from datumaro.components.converter import (
@@ -40,6 +41,7 @@ except ImportError:  # the 0.3 line
         FailingImportErrorPolicy,
         ImportContext,
         Importer,
+        ItemTransform,
         NullImportContext,
     )
     from datumaro.components.extractor import Extractor as DatasetBase
@@ -63,6 +65,7 @@ __all__ = [
     "ImportContext",
     "Importer",
     "ItemStatus",
+    "ItemTransform",
     "Label",
     "LabelCategories",
     "Mask",

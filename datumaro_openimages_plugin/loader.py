@@ -22,7 +22,7 @@ from typing import Any
 
 from datumaro_openimages_plugin import _autoload
 
-__all__ = ["GROUP", "HOOKS", "on_import", "register", "unregister"]
+__all__ = ["GROUP", "HOOKS", "on_import", "register", "register_in", "unregister"]
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +112,12 @@ def _with_declared(load: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any
     return loaded
 
 
+def register_in(environment: Any) -> None:
+    """Puts the declared plugins into an environment that was made before they were there."""
+    declared = _declared(eager=not getattr(environment, "_use_lazy_import", False))
+    _replace_registered(environment, declared, declared)
+
+
 def _replace_registered(environment: Any, old: Iterable[Any], new: Iterable[Any]) -> None:
     """Swaps plugins in an environment that has its registries already."""
     keys = {_key(plugin) for plugin in old}
@@ -195,6 +201,23 @@ def _set_patterns(module: ModuleType | None, add: bool = True) -> None:
     setattr(path, _PATTERNS, (*patterns, _OUR_PATTERN) if add else patterns)
 
 
+def _list_quoted_ids(module: ModuleType) -> None:
+    """Has CVAT's stock format find ids with commas and quotes in our lists too.
+
+    It takes what stands before a line's first comma, so that such images get no size.
+    """
+    if not hasattr(module, "find_item_ids"):
+        return
+
+    @functools.wraps(module.find_item_ids)
+    def find_item_ids(path: str) -> Iterable[str]:
+        from datumaro_openimages_plugin.read_ids import listed_ids
+
+        return listed_ids(path)
+
+    module.find_item_ids = find_item_ids  # type: ignore[attr-defined]
+
+
 def _explain_zip_target(module: ModuleType) -> None:
     """Makes saving over a zip say what to do; Datumaro would only say that the file exists."""
     if "export" in _originals:
@@ -227,4 +250,5 @@ HOOKS: dict[str, Callable[[ModuleType], None]] = {
     _ENVIRONMENT: install,
     "datumaro.components.dataset": _explain_zip_target,
     **dict.fromkeys(_BUILT_IN_MODULES, _set_patterns),
+    "cvat.apps.dataset_manager.formats.openimages": _list_quoted_ids,
 }

@@ -233,6 +233,15 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
         """Extensions of the files that detection goes by."""
         return [".csv"]
 
+    @classmethod
+    def get_plugin_cls(cls) -> type[OpenImagesImporter]:
+        """This class, where it is registered itself rather than as a lazy plugin.
+
+        Datumaro 1.x asks every importer for its class when it detects formats, as CVAT has it do
+        with this one alone.
+        """
+        return cls
+
     @property
     def can_stream(self) -> bool:
         """Items are made one after another, never all at once."""

@@ -131,13 +131,13 @@ class Reader:
     def _sizes(
         self, image_meta: Mapping[str, tuple[int, int]] | str | None
     ) -> Mapping[str, tuple[int, int]]:
-        if isinstance(image_meta, Mapping):
-            return image_meta
-        if image_meta is not None:
+        if isinstance(image_meta, str):
             return image_meta_from_text(self._source.read(image_meta), image_meta)
+        found: Mapping[str, tuple[int, int]] = {}
         for file in self.files.best("images_meta")[:1]:
-            return image_meta_from_text(self._source.read(file.name), file.name)
-        return {}
+            found = image_meta_from_text(self._source.read(file.name), file.name)
+        # CVAT gives the sizes that it knows; it looks for the file in one place only.
+        return {**found, **image_meta} if image_meta else found
 
     # What is here
 

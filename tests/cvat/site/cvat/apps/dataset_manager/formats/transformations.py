@@ -1,0 +1,45 @@
+"""Stand-in of CVAT's own transforms around the stock format."""
+
+import math
+
+from datumaro.components.annotation import AnnotationType, Polygon
+
+from datumaro_openimages_plugin._host import ItemTransform
+
+
+class RotatedBoxesToPolygons(ItemTransform):
+    def transform_item(self, item):
+        kept, turned = [], []
+        for annotation in item.annotations:
+            # Every rectangle carries `rotation`.
+            is_box = annotation.type is AnnotationType.bbox
+            if is_box and annotation.attributes["rotation"]:
+                turned.append(self._polygon(annotation))
+            else:
+                kept.append(annotation)
+        return item.wrap(annotations=kept + turned)
+
+    @staticmethod
+    def _polygon(box):
+        x1, y1, x2, y2 = box.points
+        angle = math.radians(box.attributes["rotation"])
+        cx, cy = (x1 + x2) / 2, (y1 + y2) / 2
+        points = []
+        for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2)):
+            points.append(cx + math.cos(angle) * (x - cx) - math.sin(angle) * (y - cy))
+            points.append(cy + math.sin(angle) * (x - cx) + math.cos(angle) * (y - cy))
+        return Polygon(
+            points,
+            label=box.label,
+            attributes=box.attributes,
+            group=box.group,
+            z_order=box.z_order,
+        )
+
+
+class MaskToPolygonTransformation:
+    @classmethod
+    def convert_dataset(cls, dataset, **kwargs):
+        if kwargs.get("conv_mask_to_poly", True):
+            dataset.transform("masks_to_polygons")
+        return dataset
