@@ -78,6 +78,7 @@ __all__ = [
     "image_from_bytes",
     "image_from_file",
     "is_plain_file",
+    "renamed_labels",
     "round_points",
 ]
 
@@ -142,3 +143,20 @@ def encoded_bytes(media: Any) -> bytes | None:
 
         data = media.get_bytes() if type(media) is ByteImage else None
     return data if isinstance(data, bytes) else None
+
+
+def renamed_labels(labels: LabelCategories, rename: Any) -> LabelCategories:
+    """A copy of label categories under other names.
+
+    Args:
+        labels: The categories.
+        rename: A callable name -> new name; a name that is given twice is refused by Datumaro.
+    """
+    renamed = LabelCategories(attributes=set(labels.attributes))
+    for label in labels:
+        parent = rename(label.parent) if label.parent else label.parent
+        renamed.add(rename(label.name), parent, set(label.attributes))
+    for group in getattr(labels, "label_groups", ()):  # Datumaro 1.x
+        members = [rename(name) for name in group.labels]
+        renamed.add_label_group(group.name, members, group.group_type)
+    return renamed

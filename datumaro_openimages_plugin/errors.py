@@ -8,6 +8,7 @@
         │   └── UndefinedLabelError   a row names a class that no class list has
         ├── UnsafePathError        a name that would leave the dataset's folder     (ValueError)
         ├── MissingFileError       a file that the data names is not there   (FileNotFoundError)
+        ├── OptionError            an option has a value that it cannot have        (ValueError)
         ├── AnnotationError        an annotation that the format cannot hold        (ValueError)
         └── SaveError              the target cannot be written or replaced         (OSError)
 
@@ -27,6 +28,7 @@ __all__ = [
     "FormatError",
     "MissingFileError",
     "OpenImagesError",
+    "OptionError",
     "SaveError",
     "UndefinedLabelError",
     "UnsafePathError",
@@ -106,6 +108,10 @@ class UnsafePathError(OpenImagesError, ValueError):
 
 class MissingFileError(OpenImagesError, FileNotFoundError):
     """A file that the data names is not there."""
+
+
+class OptionError(OpenImagesError, ValueError):
+    """An option or argument has a value that it cannot have for this dataset."""
 
 
 class AnnotationError(OpenImagesError, ValueError):

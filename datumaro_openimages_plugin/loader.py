@@ -34,8 +34,21 @@ _OUR_PATTERN = "*-image_ids_and_rotation.csv"
 
 #: Our own classes, for where no installed metadata declares them.
 _OWN = [
-    EntryPoint(name, f"{__package__}.plugin:{name}", GROUP)
-    for name in ("OpenImagesExtractor", "OpenImagesImporter", "OpenImagesExporter")
+    EntryPoint(name, f"{__package__}.{module}:{name}", GROUP)
+    for module, names in (
+        ("plugin", ("OpenImagesExtractor", "OpenImagesImporter", "OpenImagesExporter")),
+        (
+            "transforms",
+            (
+                "OpenImagesDropBoxes",
+                "OpenImagesDropNegatives",
+                "OpenImagesExpand",
+                "OpenImagesKeepClasses",
+                "OpenImagesNames",
+            ),
+        ),
+    )
+    for name in names
 ]
 
 #: The functions that were wrapped, by class and name; empty while nothing is registered.

@@ -215,6 +215,10 @@ class ImageOrigin(Origin):
         """What all rows of one import share."""
         return self._dataset
 
+    def of(self, dataset: ImportedFrom) -> ImageOrigin:
+        """The same row, as part of an import of which something else is known now."""
+        return ImageOrigin(self.source, self.row, self.size, self.key, dataset)
+
     def __reduce__(self) -> tuple[Any, ...]:
         row = self.source
         if row is not None and not isinstance(row, _DetachedRow):

@@ -1,0 +1,155 @@
+"""What follows from a label, held against walks over the nested file itself."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from datumaro.components.annotation import Bbox, Label, LabelCategories
+
+from datumaro_openimages_plugin._host import AnnotationType
+from datumaro_openimages_plugin.classes import ClassList, hierarchy_from_json
+from datumaro_openimages_plugin.expand import expanded
+from datumaro_openimages_plugin.expansion import Expansion, TreeExpansion
+from datumaro_openimages_plugin.origin import ImportedFrom
+
+ASSET = (
+    Path(__file__).parents[1] / "assets/open_images_v7/annotations/bbox_labels_600_hierarchy.json"
+)
+
+#: C stands twice below A, once under B, which itself stands twice; P is a part.
+TREE = {
+    "LabelName": "root",
+    "Subcategory": [
+        {
+            "LabelName": "A",
+            "Subcategory": [
+                {"LabelName": "B", "Subcategory": [{"LabelName": "C"}]},
+                {"LabelName": "C", "Part": [{"LabelName": "P"}]},
+            ],
+        },
+        {
+            "LabelName": "D",
+            "Subcategory": [{"LabelName": "B", "Subcategory": [{"LabelName": "C"}]}],
+            "Part": [{"LabelName": "P", "Subcategory": [{"LabelName": "Q"}]}],
+        },
+        {"LabelName": "P"},
+    ],
+}
+
+
+def tree(value=TREE, **options):
+    return TreeExpansion(hierarchy_from_json(json.dumps(value).encode(), file="h"), **options)
+
+
+def walked(value):
+    """(ancestors, descendants) of every label as counters, by recursion over the file."""
+    above, below = {}, {}
+
+    def walk(node, path):
+        above.setdefault(node["LabelName"], {}).update(path)
+        found = [
+            child
+            for part in node.get("Subcategory", [])
+            for child in walk(part, {**path, id(node): node["LabelName"]})
+        ]
+        below.setdefault(node["LabelName"], Counter()).update(name for name in found)
+        for part in node.get("Part", []):
+            walk(part, {})
+        return [node["LabelName"], *found]
+
+    walk(value, {})
+    return {name: Counter(path.values()) for name, path in above.items()}, below
+
+
+@pytest.mark.parametrize("value", [TREE, json.loads(ASSET.read_text())], ids=["small", "asset"])
+def test_every_label_of_a_tree(value):
+    above, below = walked(value)
+    root = value["LabelName"]
+    repeated, single = tree(value, repeats=True), tree(value)
+    for name in above:
+        expected = above[name] - Counter({root: 99})
+        assert Counter(repeated.above(name)) == expected, name
+        assert Counter(repeated.below(name)) == below[name], name
+        assert Counter(single.above(name)) == Counter(set(expected)), name
+        assert Counter(single.below(name)) == Counter(set(below[name])), name
+
+
+def test_repeats_by_hand():
+    assert sorted(tree(repeats=True).above("C")) == ["A", "B", "B", "D"]
+    assert sorted(tree().above("C")) == ["A", "B", "D"]
+    assert tree().above("C")[0] in ("A", "B")  # nearest first
+    assert tree().below("D") == ("B", "C")
+
+
+def test_parts_and_the_root_are_not_followed():
+    assert tree().above("P") == ()
+    assert tree().below("root") == ("A", "D", "P", "B", "C")
+    assert tree().above("Q") == ("P",)
+    assert tree().above("unknown") == ()
+
+
+CATEGORIES = LabelCategories.from_iterable(
+    [("A", ""), ("B", "A"), ("C", "B"), ("D", ""), ("E", "D")]
+)
+
+
+def imported(shown=None):
+    hierarchy = hierarchy_from_json(json.dumps(TREE).encode(), file="h")
+    return ImportedFrom(ClassList(("A",), {}, hierarchy), "", shown or {})
+
+
+def test_parents_stand_in_where_there_is_no_hierarchy():
+    expansion = Expansion(CATEGORIES, None)
+    assert expansion.above(2) == (1, 0)
+    assert expansion.below(0) == (1, 2)
+    assert Expansion(LabelCategories.from_iterable(["A"]), None).is_empty
+
+
+def test_the_hierarchy_counts_and_parents_only_for_labels_outside_of_it():
+    expansion = Expansion(CATEGORIES, imported())
+    assert set(expansion.above(2)) == {0, 1, 3}
+    assert expansion.above(4) == (3,)
+    assert expansion.without_category() == []
+
+
+def test_labels_without_category_are_told():
+    expansion = Expansion(LabelCategories.from_iterable(["C", "A"]), imported())
+    assert expansion.above(0) == (1,)
+    assert sorted(expansion.without_category()) == ["B", "D"]
+
+
+def test_labels_shown_under_other_names():
+    categories = LabelCategories.from_iterable(["Bee", "Sea"])
+    expansion = Expansion(categories, imported({"B": "Bee", "C": "Sea"}))
+    assert expansion.above(1) == (0,)
+
+
+def test_parents_in_a_circle_end():
+    categories = LabelCategories.from_iterable([("A", "B"), ("B", "A"), ("C", "C")])
+    assert Expansion(categories, None).above(0) == (1,)
+    assert Expansion(categories, None).above(2) == ()
+
+
+def labels_of(annotations):
+    return [(a.label, a.attributes["score"]) for a in annotations]
+
+
+def test_the_surest_label_gives_the_score_of_its_ancestor():
+    expansion = Expansion(LabelCategories.from_iterable([("X", "Z"), ("Y", "Z"), ("Z", "")]), None)
+    annotations = [Label(0, attributes={"score": 0.6}), Label(1, attributes={"score": 0.9})]
+    found = expanded(annotations, expansion, {AnnotationType.label})
+    assert labels_of(found) == [(0, 0.6), (1, 0.9), (2, 0.9)]
+
+
+def test_boxes_of_one_label_each_have_their_copies():
+    expansion = Expansion(CATEGORIES, None)
+    boxes = [Bbox(1, 2, 3, 4, label=1, id=7, group=1), Bbox(5, 6, 7, 8, label=1, id=8, group=2)]
+    found = expanded(boxes, expansion, {AnnotationType.bbox})
+    assert [(a.label, a.id, a.group) for a in found] == [(1, 7, 1), (0, 0, 3), (1, 8, 2), (0, 0, 4)]
+    assert [a.points for a in found[::2]] == [a.points for a in found[1::2]]
+    assert len(expanded(found, expansion, {AnnotationType.bbox})) == 4
+    again = expanded(found, expansion, {AnnotationType.bbox}, repeats=True)
+    assert len(again) == 6
