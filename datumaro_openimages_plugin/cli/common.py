@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.files import DatasetFiles
 
-__all__ = ["add_dataset", "add_format", "aligned", "open_files", "progress", "write", "write_json"]
+__all__ = [
+    "add_dataset",
+    "add_format",
+    "aligned",
+    "open_dataset",
+    "open_files",
+    "progress",
+    "write",
+    "write_json",
+]
 
 T = TypeVar("T")
 
@@ -56,6 +65,38 @@ def open_files(path: str) -> DatasetFiles:
             file=path,
         )
     return files
+
+
+def open_dataset(path: str, format: str = "open_images", **options: Any) -> Any:
+    """A dataset as Datumaro gives it.
+
+    Args:
+        path: Where it is.
+        format: Datumaro's name of its format.
+        options: What the importer takes.
+
+    Raises:
+        FileNotFoundError: Nothing is at ``path``.
+        FormatError: It cannot be imported; the message has the importer's.
+    """
+    if not os.path.exists(path):
+        raise FileNotFoundError(errno.ENOENT, "there is no such dataset", path)
+    from datumaro.components.dataset import Dataset
+    from datumaro.components.errors import DatumaroError
+
+    from datumaro_openimages_plugin.errors import FormatError, OpenImagesError
+    from datumaro_openimages_plugin.loader import register
+
+    register()
+    try:
+        return Dataset.import_from(path, format, **options)
+    except OpenImagesError:
+        raise
+    except DatumaroError as error:
+        cause = error.__cause__
+        if isinstance(cause, OpenImagesError):
+            raise cause from None
+        raise FormatError(f"is no dataset of the format {format}: {error}", file=path) from None
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> Iterator[str]:
