@@ -213,6 +213,12 @@ def write_v7_subset(folder: Path, subset: str, scenes: list[Scene]) -> None:
         for source, label, confidence in scene.labels
     ]
     write_csv(folder / f"oidv7-{val}-annotations-human-imagelabels.csv", LABELS, rows, "\n")
+    rows = [
+        [scene.id, "machine", label, confidence]
+        for scene in scenes
+        for label, confidence in scene.machine_labels
+    ]
+    write_csv(folder / f"oidv7-{val}-annotations-machine-imagelabels.csv", LABELS, rows, "\n")
     rows = [published_box(thing, scene) for scene, thing in things]
     name = f"{'oidv6-' if train else ''}{subset}-annotations-bbox.csv"
     write_csv(folder / name, BOXES + CLICKS if train else BOXES, rows, "\n")

@@ -71,6 +71,7 @@ class Scene:
     listed_size: bool = True
     published: bool = False
     absent: bool = False
+    machine_labels: tuple[tuple[str, str], ...] = ()  # label, confidence
 
     @property
     def columns(self) -> list[str]:
@@ -209,6 +210,8 @@ V7 = (
         ),
         ((VERIFIED, PERSON, "1"), (CROWD, DOG, "1"), (VERIFIED, CAT, "0"), (CROWD, CAFE, "0")),
         "Walking, the dog", "Ann Example",
+        # The classifier is wrong about the cat; one class has no human label.
+        machine_labels=((PERSON, "0.9"), (CAT, "0.6"), (GARDEN, "0.5")),
     ),
     Scene(
         "0badc0ffee123456", "train", (60, 80), (49, 65),
@@ -242,6 +245,7 @@ V7 = (
         ),
         ((VERIFIED, CAR, "1"), (VERIFIED, WHEEL, "1"), (VERIFIED, TREE, "0")),
         "Parked", "Ann Example", rotation="", listed_size=False,
+        machine_labels=((CAR, "1.0"), (VEHICLE, "0.8")),
     ),
     Scene(
         "3c3c3c3c5a5a5a5a", "validation", (64, 64), (77, 77),
@@ -266,7 +270,7 @@ V7 = (
     Scene(
         "bead5bead5bead50", "test", (48, 64), (48, 64),
         labels=((VERIFIED, PERSON, "0"), (CROWD, VEHICLE, "0")),
-        title="Meadow", author="Bo, Example",
+        title="Meadow", author="Bo, Example", machine_labels=((DANCE, "0.5"),),
     ),
     Scene("fedcba9876543210", "test", (48, 64), (48, 64), title="Sky", author="Zoë Example"),
 )  # fmt: skip

@@ -54,7 +54,6 @@ PATTERNS: dict[str, tuple[str, ...]] = {
 
 #: Kinds that this format knows and this version leaves alone; their files are reported.
 UNREAD: dict[str, tuple[str, ...]] = {
-    "machine labels": ("{subset}-annotations-machine-imagelabels.csv",),
     "relationships": ("{subset}-annotations-vrd.csv", "{subset}-vrd.csv", "relationships.csv"),
     "point labels": ("{subset}-annotations-point-labels.csv", "points.csv"),
     "narratives": ("{subset}_localized_narratives.jsonl", "{subset}_captions.jsonl"),

@@ -16,13 +16,13 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.extras import column_text
-from datumaro_openimages_plugin.kinds import boxes, labels
+from datumaro_openimages_plugin.kinds import boxes, labels, machine_labels
 from datumaro_openimages_plugin.rows import TableRows
 from datumaro_openimages_plugin.sinks import Sink, csv_line
 from datumaro_openimages_plugin.values import flag_from_text, flag_text, score_text
 from datumaro_openimages_plugin.writing import Refuse, missing_label
 
-__all__ = ["BoxWriter", "LabelWriter"]
+__all__ = ["BoxWriter", "LabelWriter", "MachineLabelWriter"]
 
 _BUFFERED = 8192  # annotations rendered together
 _REMEMBERED = 100_000  # attributes whose texts are remembered
@@ -266,8 +266,10 @@ class LabelWriter(_RowWriter):
     """Writes image labels."""
 
     KIND = "label"
+    #: The ``Source`` of new rows.
+    SOURCE = ""
     ATTRIBUTES = labels.ATTRIBUTES
-    EXTRA = labels.EXTRA
+    EXTRA: Mapping[str, str] = labels.EXTRA
     COLUMNS = ("Confidence",)
 
     def _texts(self, attributes: dict[str, Any]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
@@ -293,9 +295,36 @@ class LabelWriter(_RowWriter):
         padding = "," * (len(self._sink.columns) - len(labels.FIELDS))
         annotations, ids, keys = self._annotations, self._ids, self._keys
         return at, [
-            f"{ids[i]},,{names[annotations[i].label]},{keys[i].texts[0]}{padding}"
+            f"{ids[i]},{self.SOURCE},{names[annotations[i].label]},{keys[i].texts[0]}{padding}"
             for i in at.tolist()
         ]
+
+
+class MachineLabelWriter(LabelWriter):
+    """Writes the labels of classifiers; whatever a row that was read calls its source stays."""
+
+    ATTRIBUTES = machine_labels.ATTRIBUTES
+    EXTRA: Mapping[str, str] = {}
+    SOURCE = machine_labels.MACHINE
+
+    def _holds(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:
+        if source.kind != machine_labels.MACHINE_LABELS.name:
+            return np.zeros(len(at), bool)
+        return super()._holds(at, source, rows)
+
+    def _fields(
+        self,
+        annotation: Any,
+        label: str,
+        image_id: str,
+        size: tuple[int, int] | None,
+        old: dict[str, str],
+        origin: Any,
+    ) -> dict[str, str] | None:
+        fields = labels.to_fields(annotation, label, image_id, old)
+        if origin is None or origin.kind != machine_labels.MACHINE_LABELS.name:
+            fields["Source"] = self.SOURCE
+        return fields
 
 
 class BoxWriter(_RowWriter):

@@ -8,11 +8,12 @@ from __future__ import annotations
 from datumaro_openimages_plugin.kinds._kind import Kind
 from datumaro_openimages_plugin.kinds.boxes import BOXES
 from datumaro_openimages_plugin.kinds.labels import LABELS
+from datumaro_openimages_plugin.kinds.machine_labels import MACHINE_LABELS
 from datumaro_openimages_plugin.kinds.masks import MASKS
 
 __all__ = ["KINDS", "KINDS_BY_NAME"]
 
 #: In the order that an item's annotations have.
-KINDS: tuple[Kind, ...] = (LABELS, BOXES, MASKS)
+KINDS: tuple[Kind, ...] = (LABELS, MACHINE_LABELS, BOXES, MASKS)
 
 KINDS_BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS}

@@ -1,0 +1,40 @@
+"""Masks; their pictures are tested in test_segmentation.py."""
+
+from __future__ import annotations
+
+import pytest
+from oi_files import MASK_HEADER, image_list, mask_png, write
+from rich_data import bytes_below, read, save
+
+from datumaro_openimages_plugin.errors import FormatError
+
+NAME = "annotations/train-annotations-object-segmentation.csv"
+GOOD = "a_m0_0.png,a,/m/0,0,0.1,0.2,0.3,0.5,0.870,0.1 0.2 0;\n"
+
+
+def masks(root, rows: str):
+    images = {"annotations/train-image_ids_and_rotation.csv": image_list(("a", "train"))}
+    sizes = {"annotations/images.meta": "a 30 40\n"}
+    for number in (0, 1):
+        mask_png(root, f"masks/train/a_m0_{number}.png", (30, 40))
+    return write(root, {**images, **sizes, NAME: MASK_HEADER + rows})
+
+
+def test_there_and_back_with_odd_numbers(tmp_path):
+    source = masks(tmp_path / "in", GOOD + "a_m0_1.png,a,/m/0,1,,,,,,\n")
+    out = save(read(source), tmp_path / "out")
+    assert bytes_below(out, ".")[NAME] == (source / NAME).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ("a_m0_1.png,a,/m/0,1,x,0.2,0.3,0.5,,", "BoxXMin"),
+        ("a_m0_1.png,a,/m/0,1,0.1,0.2,0.3,0.5,inf,", "PredictedIoU"),
+        ("a_m0_1.png,a,,1,0.1,0.2,0.3,0.5,,", "LabelName"),
+    ],
+)
+def test_a_malformed_row_is_named(row, column, tmp_path):
+    source = masks(tmp_path, f"{GOOD}{row}\n")
+    with pytest.raises(FormatError, match=f"{NAME}, row 2, column {column}, image 'a'"):
+        list(read(source))
