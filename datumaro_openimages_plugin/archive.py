@@ -7,23 +7,19 @@ joined to a path, so no annotation can reach outside its dataset.
 
 from __future__ import annotations
 
-import functools
 import os
-import re
-import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Protocol
 
-from datumaro_openimages_plugin.errors import FormatError, UnsafePathError
+from datumaro_openimages_plugin.zips import (
+    ZipMember,
+    check_unpacked_size,
+    open_zip,
+    safe_member,
+)
 
-__all__ = ["Folder", "Source", "ZipArchive", "ZipMember", "is_zip", "open_source", "safe_member"]
-
-#: A zip may unpack to this many times its own size, and at least to `MIN_UNPACKED` bytes.
-MAX_RATIO = 200
-MIN_UNPACKED = 1 << 30
-MAX_MEMBERS = 20_000_000
-_DRIVE = re.compile(r"[A-Za-z]:")
+__all__ = ["Folder", "Source", "ZipArchive", "is_zip", "open_source"]
 
 
 class Source(Protocol):
@@ -45,6 +41,9 @@ class Source(Protocol):
 
     def path(self, name: str) -> str | None:
         """The file's own path, None where it is inside an archive."""
+
+    def place(self, name: str) -> tuple[str, str]:
+        """The path of the file, or of the archive that it is in, and its member's name there."""
 
     def reader(self, name: str) -> Callable[..., bytes]:
         """A picklable callable that gives the file's bytes whatever arguments it gets."""
@@ -116,49 +115,13 @@ class Folder:
         """The file's own path."""
         return os.path.join(self.root, name)
 
+    def place(self, name: str) -> tuple[str, str]:
+        """The file's own path, and no member."""
+        return os.path.join(self.root, name), ""
+
     def reader(self, name: str) -> Callable[..., bytes]:
         """A picklable callable that gives the file's bytes."""
         return _FileReader(os.path.join(self.root, name))
-
-
-@functools.lru_cache(maxsize=4)
-def _opened_zip(path: str, size: int, mtime_ns: int) -> zipfile.ZipFile:
-    """An open zip, shared by all its members; size and time make a replaced file a new key."""
-    return zipfile.ZipFile(path)
-
-
-def _zip(path: str) -> zipfile.ZipFile:
-    try:
-        status = os.stat(path)
-        return _opened_zip(path, status.st_size, status.st_mtime_ns)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError) as error:
-        raise FormatError(f"not a readable zip: {error}", file=os.path.basename(path)) from None
-
-
-class ZipMember:
-    """Reads one member of a zip when called, whatever arguments it gets."""
-
-    __slots__ = ("archive", "name")
-
-    def __init__(self, archive: str, name: str) -> None:
-        self.archive = archive
-        self.name = name
-
-    def __call__(self, *_: Any) -> bytes:
-        """The member's bytes."""
-        return _zip(self.archive).read(self.name)
-
-    def __getstate__(self) -> tuple[str, str]:
-        return self.archive, self.name
-
-    def __setstate__(self, state: tuple[str, str]) -> None:
-        self.archive, self.name = state
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ZipMember) and self.__getstate__() == other.__getstate__()
-
-    def __hash__(self) -> int:
-        return hash((self.archive, self.name))
 
 
 class ZipArchive:
@@ -174,8 +137,9 @@ class ZipArchive:
 
     def __init__(self, root: str) -> None:
         self.root = os.path.abspath(root)
-        members = [info for info in _zip(self.root).infolist() if not info.is_dir()]
-        self._check_size(members)
+        opened = open_zip(self.root)
+        members = [info for info in opened.infolist() if not info.is_dir()]
+        check_unpacked_size(members, opened, os.path.basename(root))
         names = [safe_member(info, os.path.basename(root)) for info in members]
         names_kept = [name for name in names if not name.startswith("__MACOSX/")]
         tops = {name.split("/", 1)[0] for name in names_kept if "/" in name}
@@ -189,19 +153,6 @@ class ZipArchive:
             for name, info in zip(names, members, strict=True)
             if name.startswith(self._prefix) and not name.startswith("__MACOSX/")
         }
-
-    def _check_size(self, members: list[zipfile.ZipInfo]) -> None:
-        file = os.path.basename(self.root)
-        if len(members) > MAX_MEMBERS:
-            raise FormatError("the zip has too many members", file=file, value=len(members))
-        unpacked = sum(info.file_size for info in members)
-        if unpacked > max(MIN_UNPACKED, MAX_RATIO * os.path.getsize(self.root)):
-            raise FormatError(
-                "the zip unpacks to far more than it holds; if you trust it, unpack it yourself "
-                "and import the folder",
-                file=file,
-                value=unpacked,
-            )
 
     def walk(self, enter: Callable[[str], bool], below: str = "") -> Iterator[str]:
         """Yields member names in sorted order."""
@@ -220,19 +171,23 @@ class ZipArchive:
 
     def open(self, name: str) -> BinaryIO:
         """Opens a member for reading; the handle can seek."""
-        return _zip(self.root).open(self._members[name])  # type: ignore[return-value]
+        return open_zip(self.root).open(self._members[name])  # type: ignore[return-value]
 
     def read(self, name: str) -> bytes:
         """The whole content of a member."""
-        return _zip(self.root).read(self._members[name])
+        return open_zip(self.root).read(self._members[name])
 
     def size(self, name: str) -> int:
         """How many bytes a member has when unpacked."""
-        return _zip(self.root).getinfo(self._members[name]).file_size
+        return open_zip(self.root).getinfo(self._members[name]).file_size
 
     def path(self, name: str) -> str | None:
         """None: members have no path of their own."""
         return None
+
+    def place(self, name: str) -> tuple[str, str]:
+        """The zip's path, and the member's name in it."""
+        return self.root, self._members[name]
 
     def reader(self, name: str) -> Callable[..., bytes]:
         """A picklable callable that gives the member's bytes."""
@@ -240,24 +195,6 @@ class ZipArchive:
 
 
 _LAYOUT = {"annotations", "images", "masks", "train", "validation", "test", "labels", "metadata"}
-
-
-def safe_member(info: zipfile.ZipInfo, file: str) -> str:
-    """The member's name with forward slashes.
-
-    Raises:
-        UnsafePathError: The name is absolute, has ``..``, a drive, a NUL, or is a link.
-    """
-    name = info.filename.replace("\\", "/")
-    parts = name.split("/")
-    bad = ".." in parts or name.startswith("/") or "\0" in info.orig_filename
-    if bad or _DRIVE.match(name) or stat.S_ISLNK(info.external_attr >> 16):
-        raise UnsafePathError(
-            "the zip has a member that would lie outside its folder, or a link; make the zip anew",
-            file=file,
-            value=info.orig_filename,
-        )
-    return "/".join(part for part in parts if part not in ("", "."))
 
 
 def is_zip(path: str) -> bool:

@@ -48,6 +48,7 @@ class ClassList:
         source: The class file's bytes, None where there was no file.
         source_has_header: Whether the file's first row is a header.
         from_meta: Whether the names are those of Datumaro's ``dataset_meta.json``.
+        others: Further class lists beside the one that gives the order: (file name, its bytes).
     """
 
     names: tuple[str, ...]
@@ -56,6 +57,7 @@ class ClassList:
     source: bytes | None = None
     source_has_header: bool = False
     from_meta: bool = False
+    others: tuple[tuple[str, bytes], ...] = ()
 
 
 class _Columns(NamedTuple):

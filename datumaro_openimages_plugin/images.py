@@ -22,7 +22,6 @@ from pyarrow import csv as pacsv
 
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.errors import FormatError, UnsafePathError
-from datumaro_openimages_plugin.files import FoundFile
 from datumaro_openimages_plugin.origin import ImportedFrom
 from datumaro_openimages_plugin.rows import TableRows
 from datumaro_openimages_plugin.tables import Column, CsvTable, OnError
@@ -92,38 +91,87 @@ class Images:
         self._by_subset: dict[int, tuple[pa.Array, np.ndarray]] = {}
         self._meta: tuple[np.ndarray, np.ndarray] | None = None
         self._row_of: np.ndarray = np.empty(0, np.int64)
+        self._full: pa.Array | None = None  # ids of the first list, if it covers all subsets
 
     # Reading the lists
 
-    def read_list(self, source: Source, file: FoundFile, on_error: OnError) -> None:
-        """Reads an image list; repeated images are reported.
+    def read_list(self, source: Source, name: str, subset: str | None, on_error: OnError) -> None:
+        """Reads an image list; images that it repeats are reported.
+
+        Lists read before come first: an image that they have is not doubled, it only gets the row
+        that has more columns. A first list of all subsets says which subset its images are in.
+
+        Args:
+            source: The dataset's files.
+            name: The list's name among them.
+            subset: The subset that it covers, None for all.
+            on_error: Gets each bad row's error.
 
         Raises:
             FormatError: The list is damaged.
             UnsafePathError: A subset's name cannot be a folder name.
         """
-        table = CsvTable(source, file.name)
+        table = CsvTable(source, name)
         columns = [Column("ImageID"), Column("Subset", "code", required=False)]
         rows = table.read(columns, on_error)
         ids = _one_array(rows.text["ImageID"])
         keep = np.ones(rows.count, bool) if rows.valid is None else rows.valid
         keep &= self._check_ids(ids, table, on_error)
-        names = [file.subset or "default"]
+        names = [subset or "default"]
         codes = np.zeros(rows.count, np.int32)
         if "Subset" in rows.code:
             codes, named = rows.code["Subset"]
-            names = [name or names[0] for name in named]
-        for name in names:
-            self._check_subset(name, file.name)
-        to_code = np.array([self._subset_code(name) for name in names] or [0], np.int32)
-        start = self.rows.count
+            names = [value or names[0] for value in named]
+        for value in names:
+            self._check_subset(value, name)
+        codes = np.array([self._subset_code(value) for value in names] or [0], np.int32)[codes]
+        row_of = np.arange(self.rows.count, self.rows.count + rows.count)
+        known = self._listed_before(ids, codes)
         self.rows.add(table, rows.count)
-        row_of = np.arange(start, start + rows.count)
+        again = np.flatnonzero((known >= 0) & keep)
+        if len(again):
+            self._take_more_columns(known[again], row_of[again], table)
+        keep &= known < 0
         if not keep.all():
             ids, codes, row_of = ids.filter(pa.array(keep)), codes[keep], row_of[keep]
-        self._add(ids, to_code[codes], row_of)
+        self._add(ids, codes, row_of)
         self._report_repeats(table, on_error)
+        if subset is None and self._full is None:
+            self._full = self.ids
         pa.default_memory_pool().release_unused()
+
+    @property
+    def has_full_list(self) -> bool:
+        """Whether a list of all subsets was read."""
+        return self._full is not None
+
+    def _listed_before(self, ids: pa.Array, codes: np.ndarray) -> np.ndarray:
+        """(n,) int64 numbers of the images that were listed before, -1 for the others."""
+        known = np.full(len(ids), -1, np.int64)
+        if self._full is not None:
+            known[:] = pc.fill_null(pc.index_in(ids, value_set=self._full), -1).to_numpy()
+        for code in np.unique(codes).tolist() if len(self) else ():
+            at = np.flatnonzero((codes == code) & (known < 0))
+            known[at] = self._look_up(pa.chunked_array([ids.take(pa.array(at))]), code)
+        return known
+
+    def _take_more_columns(self, numbers: np.ndarray, rows: np.ndarray, table: CsvTable) -> None:
+        """Gives images their rows of a further list where these have more columns."""
+        headers, which = self.rows.headers(self._row_of[numbers])
+        aside: set[str] = set()
+        for at in np.unique(which).tolist():
+            more = set(table.header) - set(headers[at])
+            fewer = set(headers[at]) - set(table.header)
+            if len(more) > len(fewer):
+                chosen = which == at
+                self._row_of[numbers[chosen]] = rows[chosen]
+            aside |= fewer if len(more) > len(fewer) else more
+        if aside:
+            log.warning(
+                "images: %s and other lists each have columns that the other lacks; left aside: %s",
+                table.name,
+                ", ".join(sorted(aside)),
+            )
 
     def _check_ids(self, ids: pa.Array, table: CsvTable, on_error: OnError) -> np.ndarray:
         plain = pc.match_substring_regex(ids, _PLAIN_ID).to_numpy(zero_copy_only=False).copy()

@@ -14,7 +14,9 @@ from datumaro_openimages_plugin.classes import (
     with_label_names,
 )
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.files import DatasetFiles, FoundFile
+from datumaro_openimages_plugin.files import DatasetFiles
+from datumaro_openimages_plugin.names import FoundFile
+from datumaro_openimages_plugin.packed import read_unpacked
 
 __all__ = ["read_classes"]
 
@@ -30,38 +32,35 @@ def read_classes(files: DatasetFiles) -> ClassList:
     Raises:
         FormatError: A list or the hierarchy is damaged.
     """
-    lists = sorted(files.all("classes"), key=_precedence)
-    read = [class_list_from_csv(files.source.read(f.name), file=f.name) for f in lists]
-    classes = read[0] if read else ClassList((), {})
+    lists = files.all("classes")
+    sources = [read_unpacked(files.source, file.name) for file in lists]
+    read = [
+        class_list_from_csv(data, file=file.name) for data, file in zip(sources, lists, strict=True)
+    ]
     if len(lists) > 1:
-        others = ", ".join(file.name for file in lists[1:])
-        log.info("classes: order of %s; display names also from %s", lists[0].name, others)
-    display_names = {
-        name: shown for part in reversed(read) for name, shown in part.display_names.items()
-    }
-    classes = replace(classes, display_names=display_names)
-    for file in files.best("dataset_meta")[:1]:
-        names = _meta_labels(files.source.read(file.name), file.name)
-        classes = ClassList(
-            names, {name: display_names.get(name, name) for name in names}, from_meta=True
+        log.info(
+            "several lists of classes: order of %s, display names also from %s",
+            lists[0].name,
+            ", ".join(file.name for file in lists[1:]),
         )
+    classes = replace(
+        read[0] if read else ClassList((), {}),
+        display_names={
+            name: shown for part in reversed(read) for name, shown in part.display_names.items()
+        },
+        others=tuple(zip([file.name for file in lists[1:]], sources[1:], strict=True)),
+    )
+    for file in files.best("dataset_meta")[:1]:
+        names = _meta_labels(read_unpacked(files.source, file.name), file.name)
+        classes = replace(classes, names=names, source=None, from_meta=True)
+    files.report_choice("hierarchy")
     for file in files.best("hierarchy")[:1]:
         classes = _with_hierarchy(classes, files, file)
     return classes
 
 
-def _precedence(file: FoundFile) -> tuple[int, int, str]:
-    """Published lists with a header first, then the boxable one, then the full one."""
-    base = file.name.rpartition("/")[2].lower()
-    version = file.rank[0]
-    if version and base.startswith("oidv") and "-class-descriptions.csv" in base:
-        return 0, version, file.name
-    order = ("class-descriptions-boxable.csv", "class-descriptions.csv")
-    return 1 + (order.index(base) if base in order else len(order)), version, file.name
-
-
 def _with_hierarchy(classes: ClassList, files: DatasetFiles, file: FoundFile) -> ClassList:
-    hierarchy = hierarchy_from_json(files.source.read(file.name), file=file.name)
+    hierarchy = hierarchy_from_json(read_unpacked(files.source, file.name), file=file.name)
     known = set(classes.names)
     if not any(node.name in known for node in hierarchy.nodes):
         # FiftyOne writes the hierarchy with display names in place of ids.

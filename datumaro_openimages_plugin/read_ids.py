@@ -16,7 +16,7 @@ def listed_ids(path: str) -> list[str]:
     """
     files = DatasetFiles(open_source(path))
     found: dict[str, None] = {}
-    for file in files.best("images"):
+    for file in files.all("images"):
         rows = CsvTable(files.source, file.name).read([Column("ImageID")], lambda error: None)
         found.update(dict.fromkeys(rows.text["ImageID"].to_pylist()))
     return list(found)

@@ -28,11 +28,13 @@ from datumaro_openimages_plugin._host import (
 from datumaro_openimages_plugin.archive import open_source
 from datumaro_openimages_plugin.classes import categories_from_classes, unique_display_names
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.files import DatasetFiles, FoundFile
+from datumaro_openimages_plugin.files import DatasetFiles
 from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
+from datumaro_openimages_plugin.names import FoundFile
 from datumaro_openimages_plugin.origin import ImageOrigin, ImportedFrom, OriginItem, other_fields
+from datumaro_openimages_plugin.packed import read_unpacked
 from datumaro_openimages_plugin.read_classes import read_classes
 from datumaro_openimages_plugin.rows import TableRows
 from datumaro_openimages_plugin.tables import OnError
@@ -42,7 +44,6 @@ __all__ = ["Reader"]
 log = logging.getLogger(__name__)
 
 _BATCH = 2048  # images whose annotations are made together
-_FULL_LIST = "image_ids_and_rotation.csv"
 
 
 class Reader:
@@ -81,8 +82,7 @@ class Reader:
         other_sizes: dict[str, tuple[int, int]] = {}
         self._shared = ImportedFrom(self.classes, self._source.root, self._shown, other_sizes)
         self.images = Images(self._shared)
-        for file in self._image_lists():
-            self.images.read_list(self._source, file, self._on_error)
+        self._read_image_lists()
         #: Kind -> its rows, empty for kinds that are not read.
         self.tables = {kind.name: KindTable(TableRows(self._shared, kind.name)) for kind in KINDS}
         self._read_tables([kind for kind in KINDS if kind.by_default])
@@ -101,16 +101,26 @@ class Reader:
 
     # Files and columns
 
-    def _image_lists(self) -> list[FoundFile]:
-        found = self.files.best("images")
-        full = [file for file in found if file.name.rpartition("/")[2].lower() == _FULL_LIST]
-        # The list of all splits also has the images without any label.
-        return full[:1] or found
+    def _read_image_lists(self) -> None:
+        first: list[str] = []
+        further: list[str] = []
+        for subset, files in self.files.by_subset("images"):
+            for number, file in enumerate(files):
+                again = number > 0 or self.images.has_full_list
+                self.images.read_list(self._source, file.name, subset, self._on_error)
+                (further if again else first).append(file.name)
+        if further:
+            log.info(
+                "several lists of images: %s, and what it lacks of %s",
+                ", ".join(first),
+                ", ".join(further),
+            )
 
     def _read_tables(self, kinds: Sequence[Kind]) -> None:
         columns = {kind.name: kind.columns(self.labels) for kind in KINDS}
         for kind in kinds:
             table = self.tables[kind.name]
+            self.files.report_choice(kind.name)
             for file in self.files.best(kind.name):
                 opened = kind.opened(self._source, file.name)
                 subset = self._subset(file)
@@ -135,7 +145,7 @@ class Reader:
             return image_meta_from_text(self._source.read(image_meta), image_meta)
         found: Mapping[str, tuple[int, int]] = {}
         for file in self.files.best("images_meta")[:1]:
-            found = image_meta_from_text(self._source.read(file.name), file.name)
+            found = image_meta_from_text(read_unpacked(self._source, file.name), file.name)
         # CVAT gives the sizes that it knows; it looks for the file in one place only.
         return {**found, **image_meta} if image_meta else found
 

@@ -74,6 +74,11 @@ class TableRows:
         self._starts.append(self.count)
         self.count += count
 
+    def headers(self, rows: np.ndarray) -> tuple[list[list[str]], np.ndarray]:
+        """The headers of all tables, and (n,) which of them is that of each row."""
+        which = np.searchsorted(self._starts, rows, side="right") - 1
+        return [table.header for table in self._tables], which
+
     def locate(self, row: int) -> tuple[Table, int]:
         """The table of a row, and the row's number in it."""
         at = bisect_right(self._starts, row) - 1

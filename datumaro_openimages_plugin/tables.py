@@ -10,13 +10,8 @@ from __future__ import annotations
 
 import csv
 import functools
-import gzip
 import io
 import os
-import shutil
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NoReturn
@@ -28,6 +23,7 @@ from pyarrow import csv as pacsv
 
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.packed import open_unpacked
 
 __all__ = ["Column", "CsvTable", "OnError", "Rows", "code_type", "has_columns"]
 
@@ -87,7 +83,7 @@ class CsvTable:
 
     def __init__(self, source: Source, name: str) -> None:
         self.name = name
-        self._file = _opened(source, name)
+        self._file = open_unpacked(source, name)
         self._stamp = self._status()
         self._offsets: np.ndarray | None = None
         self._block: tuple[int, bytes] = (0, b"")
@@ -429,33 +425,6 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _opened(source: Source, name: str) -> BinaryIO:
-    """A seekable handle on a table's plain text, unpacked where it is packed."""
-    packed = name.lower().endswith((".gz", ".zip"))
-    if not packed and source.path(name) is not None:
-        return source.open(name)
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as its table)
-    try:
-        with source.open(name) as raw:
-            if name.lower().endswith(".gz"):
-                with gzip.open(raw) as unpacked:
-                    shutil.copyfileobj(unpacked, copy)
-            elif name.lower().endswith(".zip"):
-                with zipfile.ZipFile(raw) as archive:
-                    members = [m for m in archive.namelist() if m.lower().endswith(".csv")]
-                    if len(members) != 1:
-                        raise FormatError("one CSV is expected in this zip", file=name)
-                    with archive.open(members[0]) as member:
-                        shutil.copyfileobj(member, copy)
-            else:
-                shutil.copyfileobj(raw, copy)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        copy.close()
-        raise FormatError(f"the packed file is damaged: {error}", file=name) from None
-    copy.flush()
-    return copy  # type: ignore[return-value]
 
 
 def _row_starts(file: BinaryIO, start: int) -> np.ndarray:

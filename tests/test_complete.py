@@ -10,10 +10,11 @@ import pytest
 from rich_data import bytes_below, read, save
 
 from datumaro_openimages_plugin.archive import open_source
-from datumaro_openimages_plugin.files import DatasetFiles, recognise
+from datumaro_openimages_plugin.files import DatasetFiles
 from datumaro_openimages_plugin.kinds import KINDS
 from datumaro_openimages_plugin.kinds._kind import Kind, Labels
 from datumaro_openimages_plugin.layout import NAMES, Layout
+from datumaro_openimages_plugin.names import recognise
 
 ROOT = Path(__file__).parents[1]
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

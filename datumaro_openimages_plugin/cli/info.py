@@ -24,7 +24,8 @@ from datumaro_openimages_plugin.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.files import DatasetFiles, FoundFile
+    from datumaro_openimages_plugin.files import DatasetFiles
+    from datumaro_openimages_plugin.names import FoundFile
 
 __all__ = ["add_arguments", "collect", "run"]
 

@@ -291,8 +291,10 @@ BOXES = Kind(
     patterns=(
         "{subset}-annotations-bbox.csv",
         "{subset}-annotations-human-bbox.csv",
+        "annotations-human-bbox.csv",
         "{subset}-detection-bbox.csv",
         "{subset}-segmentation-bbox.csv",
+        "{subset}-vrd-bbox.csv",
         "detections.csv",
     ),
     fields=FIELDS,

@@ -105,10 +105,8 @@ def from_rows(
         iou = table.number["PredictedIoU"].item(row)
         if not math.isnan(iou):
             attributes["predicted_iou"] = iou
-        name = batch.files.mask(path or "", batch.subsets[at])
-        image = MaskImage(
-            None if name is None else batch.files.source.reader(name), path or "", batch.sizes[at]
-        )
+        reader = batch.files.mask_reader(path or "", batch.subsets[at])
+        image = MaskImage(reader, path or "", batch.sizes[at])
         yield OriginMask(
             image=image,
             label=label,

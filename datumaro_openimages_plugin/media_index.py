@@ -1,0 +1,164 @@
+"""Where pictures and masks are: every place that the published dataset and its tools use.
+
+Pictures: ``images/<subset>/``, ``<subset>/``, ``data/``, ``<subset>/data/``, ``train_0/`` …
+Masks: ``masks/<subset>/``, ``masks/``, ``masks/<hex digit>/``, ``masks/train-masks-0/``, and the
+published ``train-masks-0.zip`` itself, which is read without unpacking it.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterable
+
+from datumaro_openimages_plugin.archive import Source
+from datumaro_openimages_plugin.names import is_mask_place, recognise
+from datumaro_openimages_plugin.zips import InnerZips
+
+__all__ = ["IMAGE_EXTENSIONS", "MediaIndex"]
+
+# fmt: off
+IMAGE_EXTENSIONS = frozenset((
+    ".jpg", ".jpeg", ".jpe", ".jp2", ".png", ".bmp", ".dib", ".tif", ".tiff", ".tga", ".webp",
+    ".pfm", ".sr", ".ras", ".exr", ".hdr", ".pic", ".pbm", ".pgm", ".ppm", ".pxm", ".pnm",
+))
+# fmt: on
+_MOST_TOPS = 1000
+#: The published zips of masks are named by split and first hex digit of the image ids in them.
+_MASK_ZIP = re.compile(r"(?P<subset>.+)-masks-(?P<digit>[0-9a-f])\.zip", re.IGNORECASE)
+
+
+class MediaIndex:
+    """Pictures and masks of one dataset by their places.
+
+    Args:
+        source: Where the files are.
+        names: Names of all its files.
+    """
+
+    def __init__(self, source: Source, names: Iterable[str]) -> None:
+        self._source = source
+        self.images: dict[str, str] = {}
+        self.masks: dict[str, list[str]] = {}
+        self._zips: list[str] = []
+        for name in names:
+            self._add(name)
+        self._tops = sorted({key.split("/", 1)[0] for key in self.images if "/" in key})
+        self._related: dict[str, list[str]] = {}
+        self._by_base: dict[str, list[str]] | None = None
+
+    def _add(self, name: str) -> None:
+        stem, ext = os.path.splitext(name)
+        folder, base = posixpath.split(name)
+        if ext.lower() == ".zip" and is_mask_place(base) and recognise(name) is None:
+            self._zips.append(name)
+        if ext.lower() not in IMAGE_EXTENSIONS:
+            return
+        if any(is_mask_place(part) for part in folder.split("/")):
+            self.masks.setdefault(base, []).append(name)
+            return
+        key = _image_key(stem)
+        if key not in self.images or name < self.images[key]:
+            self.images[key] = name
+
+    # Pictures
+
+    def image(self, image_id: str, subset: str) -> str | None:
+        """The picture's file name, or None where there is none.
+
+        Looked for in the subset's own folders first, in folders of no subset, below other folders
+        and then, as the built-in format does, in the folders of the other subsets.
+        """
+        found = self.images.get(f"{subset}/{image_id}") or self.images.get(image_id)
+        if found is not None:
+            return found
+        related = self._related_tops(subset)
+        for top in related:
+            found = self.images.get(f"{top}/{image_id}")
+            if found is not None:
+                return found
+        found = self._below_other_folders(image_id, subset)
+        if found is not None:
+            return found
+        for top in self._tops[:_MOST_TOPS]:
+            found = self.images.get(f"{top}/{image_id}")
+            if found is not None:
+                return found
+        return None
+
+    def _related_tops(self, subset: str) -> list[str]:
+        """Folders of a subset under other names: ``TRAIN``, ``train_0``, ``val``."""
+        if subset not in self._related:
+            other = {"validation": "val", "val": "validation"}.get(subset.lower(), subset)
+            names = "|".join(re.escape(name) for name in (subset, other))
+            pattern = re.compile(rf"(?:{names})(?:_[0-9a-f])?", re.IGNORECASE)
+            self._related[subset] = [top for top in self._tops if pattern.fullmatch(top)]
+        return self._related[subset]
+
+    def _below_other_folders(self, image_id: str, subset: str) -> str | None:
+        """A picture that lies deeper: ``downloads/train/<id>.jpg``."""
+        if self._by_base is None:
+            self._by_base = {}
+            for key in self.images:
+                if key.count("/") > 1:
+                    self._by_base.setdefault(key.rpartition("/")[2], []).append(key)
+        tail = f"/{subset}/{image_id}".lower()
+        for key in self._by_base.get(image_id.rpartition("/")[2], ()):
+            if key.lower().endswith(tail):
+                return self.images[key]
+        return None
+
+    # Masks
+
+    def mask(self, mask_path: str, subset: str) -> str | None:
+        """The mask's file name for a ``MaskPath``, or None where no such file lies unpacked."""
+        candidates = self.masks.get(mask_path)
+        if not candidates:
+            return None
+        return min(candidates, key=lambda name: (not _of_subset(name, subset), name))
+
+    def mask_reader(self, mask_path: str, subset: str) -> Callable[..., bytes] | None:
+        """A picklable callable that gives a mask's bytes, None where there is no such mask.
+
+        A mask in a zip is looked for when it is asked for; a file that lies unpacked comes first.
+        """
+        name = self.mask(mask_path, subset)
+        if name is not None:
+            return self._source.reader(name)
+        zips = self._zips_for(mask_path, subset)
+        if not zips:
+            return None
+        return InnerZips(tuple(self._source.place(name) for name in zips), mask_path)
+
+    def _zips_for(self, mask_path: str, subset: str) -> list[str]:
+        """The zips that may hold a mask, the likeliest first."""
+        fitting = []
+        for name in self._zips:
+            match = _MASK_ZIP.fullmatch(posixpath.basename(name))
+            if match is None or match["digit"].lower() == mask_path[:1].lower():
+                fitting.append(name)
+        return sorted(fitting, key=lambda name: (not _of_subset(name, subset), name))
+
+
+def _of_subset(name: str, subset: str) -> bool:
+    """Whether a part of a mask's path names the subset: ``train``, ``train-masks-0``."""
+    subset = subset.lower()
+    for part in name.lower().split("/"):
+        if part == subset or part.startswith((f"{subset}-masks", f"challenge-2019-{subset}-masks")):
+            return True
+    return False
+
+
+def _image_key(stem: str) -> str:
+    """``<subset>/<id>`` of a picture by its place, or ``<id>`` where no folder names a subset."""
+    parts = stem.split("/")
+    lowered = [part.lower() for part in parts[:-1]]
+    for folder in ("images", "data"):
+        if folder in lowered:
+            at = lowered.index(folder)
+            after = parts[at + 1 :]
+            # `train/data/x.jpg` and `train/images/x.jpg`, but `downloads/images/train/x.jpg`.
+            before = parts[at - 1 : at] if at and (folder == "data" or len(after) == 1) else []
+            return "/".join(before + after)
+    return stem
