@@ -19,7 +19,7 @@ NAMES: dict[str, tuple[str, str | None]] = {
     "2017_11/validation/images.csv": ("images", VALIDATION),
     "2017_11/train/annotations-human.csv": ("labels", TRAIN),
     "2017_11/test/annotations-human-bbox.csv": ("boxes", TEST),
-    "2017_11/validation/annotations-machine.csv": ("machine labels", VALIDATION),
+    "2017_11/validation/annotations-machine.csv": ("machine_labels", VALIDATION),
     "2017_11/class-descriptions.csv": ("classes", None),
     "train-annotations-human.csv": ("labels", TRAIN),
     "train-annotations-human-bbox.csv": ("boxes", TRAIN),
@@ -33,7 +33,7 @@ NAMES: dict[str, tuple[str, str | None]] = {
     "2018_04/train/train-annotations-bbox.csv": ("boxes", TRAIN),
     "2018_04/validation/validation-annotations-human-imagelabels.csv": ("labels", VALIDATION),
     "2018_04/test/test-annotations-human-imagelabels-boxable.csv": ("labels", TEST),
-    "2018_04/train/train-annotations-machine-imagelabels.csv": ("machine labels", TRAIN),
+    "2018_04/train/train-annotations-machine-imagelabels.csv": ("machine_labels", TRAIN),
     "2018_04/class-descriptions-boxable.csv": ("classes", None),
     "2018_04/bbox_labels_600_hierarchy.json": ("hierarchy", None),
     "class-ids-human-body-parts-and-mammal.txt": ("selections of classes", None),
@@ -52,7 +52,7 @@ NAMES: dict[str, tuple[str, str | None]] = {
     "v6/oidv6-train-images-with-labels.csv": ("images", TRAIN),
     "v6/oidv6-train-annotations-bbox.csv": ("boxes", TRAIN),
     "v6/oidv6-train-annotations-human-imagelabels.csv": ("labels", TRAIN),
-    "v6/oidv6-train-annotations-machine-imagelabels.csv": ("machine labels", TRAIN),
+    "v6/oidv6-train-annotations-machine-imagelabels.csv": ("machine_labels", TRAIN),
     "v6/oidv6-test-annotations-vrd.csv": ("relationships", TEST),
     "v6/oidv6-class-descriptions.csv": ("classes", None),
     "v6/oidv6-class-descriptions-boxable.csv": ("classes", None),
@@ -61,7 +61,7 @@ NAMES: dict[str, tuple[str, str | None]] = {
     # V7
     "v7/oidv7-val-annotations-human-imagelabels.csv": ("labels", VALIDATION),
     "v7/oidv7-train-annotations-human-imagelabels.csv": ("labels", TRAIN),
-    "v7/oidv7-val-annotations-machine-imagelabels.csv": ("machine labels", VALIDATION),
+    "v7/oidv7-val-annotations-machine-imagelabels.csv": ("machine_labels", VALIDATION),
     "v7/oidv7-val-annotations-point-labels.csv": ("point labels", VALIDATION),
     "v7/oidv7-class-descriptions.csv": ("classes", None),
     "v7/oidv7-class-descriptions-boxable.csv": ("classes", None),
@@ -152,8 +152,7 @@ def test_every_pattern_stands_in_the_table():
     bases = [name.rpartition("/")[2].lower() for name in NAMES]
     for kind in KINDS:
         for pattern in PATTERNS[kind]:
-            glob = pattern.removeprefix("{folder}/").replace("{track}", "*")
-            glob = glob.replace("{subset}", "*")
+            glob = pattern.replace("{track}", "*").replace("{subset}", "*").replace("{val}", "*")
             assert any(fnmatch.fnmatch(base, f"*{glob}") for base in bases), pattern
 
 
