@@ -22,10 +22,19 @@ _FILES = {
     "images": "{subset}-image_ids_and_rotation.csv",
     "classes": "class-descriptions.csv",
     "hierarchy": "bbox_labels_600_hierarchy.json",
+    "attribute_list": "attributes-description.csv",
+    "relationship_list": "relationships-description.csv",
+    "triplet_list": "relationship-triplets.csv",
     "images_meta": "images.meta",
 }
 _DATUMARO = {"images": "{subset}-images-with-rotation.csv"}
-_PUBLISHED = {**_DATUMARO, "classes": "oidv7-class-descriptions.csv"}
+_PUBLISHED = {
+    **_DATUMARO,
+    "classes": "oidv7-class-descriptions.csv",
+    "attribute_list": "oidv6-attributes-description.csv",
+    "relationship_list": "oidv6-relationships-description.csv",
+    "triplet_list": "oidv6-relationship-triplets.csv",
+}
 _PUBLISHED_TRAIN = {"images": "train-images-boxable-with-rotation.csv"}
 
 

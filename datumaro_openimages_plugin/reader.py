@@ -32,7 +32,7 @@ from datumaro_openimages_plugin.files import DatasetFiles
 from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
-from datumaro_openimages_plugin.names import FoundFile
+from datumaro_openimages_plugin.names import LISTS, FoundFile
 from datumaro_openimages_plugin.origin import ImageOrigin, ImportedFrom, OriginItem, other_fields
 from datumaro_openimages_plugin.packed import read_unpacked
 from datumaro_openimages_plugin.read_classes import read_classes
@@ -80,7 +80,9 @@ class Reader:
         # Filled when all labels are known; rows need the object before.
         self._shown: dict[str, str] = {}
         other_sizes: dict[str, tuple[int, int]] = {}
-        self._shared = ImportedFrom(self.classes, self._source.root, self._shown, other_sizes)
+        self._shared = ImportedFrom(
+            self.classes, self._source.root, self._shown, other_sizes, self._lists()
+        )
         self.images = Images(self._shared)
         self._read_image_lists()
         #: Kind -> its rows, empty for kinds that are not read.
@@ -116,6 +118,13 @@ class Reader:
                 ", ".join(further),
             )
 
+    def _lists(self) -> dict[str, bytes]:
+        return {
+            kind: read_unpacked(self._source, file.name)
+            for kind in LISTS
+            for file in self.files.best(kind)[:1]
+        }
+
     def _read_tables(self, kinds: Sequence[Kind]) -> None:
         columns = {kind.name: kind.columns(self.labels) for kind in KINDS}
         for kind in kinds:
@@ -130,7 +139,7 @@ class Reader:
             table.rows.label_names = self.labels.names
         for kind in kinds:
             if kind.link is not None:
-                kind.link(self.tables, len(self.labels.names))
+                kind.link(self.tables, self.labels)
 
     def _subset(self, file: FoundFile) -> str:
         if file.subset is not None:

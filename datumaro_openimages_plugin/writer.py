@@ -57,6 +57,15 @@ _ITEM_KINDS = [kind for kind in KINDS if kind.item_attribute is not None]
 _ITEM_ATTRIBUTES = frozenset(kind.item_attribute or "" for kind in _ITEM_KINDS)
 
 
+def _held(item: DatasetItem) -> set[int]:
+    """Python's ``id()`` of the annotations that are written with an attribute of the item."""
+    held: set[int] = set()
+    for kind in _ITEM_KINDS:
+        if kind.holds is not None and kind.item_attribute in item.attributes:
+            held.update(kind.holds(item))
+    return held
+
+
 class Writer:
     """Writes the items of one dataset.
 
@@ -167,6 +176,9 @@ class Writer:
     def _write_annotations(self, item: DatasetItem, size: tuple[int, int] | None) -> None:
         annotations = item.annotations
         types = [annotation.type for annotation in annotations]
+        if item.attributes and (held := _held(item)):
+            annotations = [a for a in annotations if id(a) not in held]
+            types = [annotation.type for annotation in annotations]
         others = [
             a
             for a, kind in zip(annotations, types, strict=True)
@@ -269,6 +281,8 @@ class Writer:
         self._write_bytes(
             "hierarchy", hierarchy_to_json(self._categories, carried, label_names=self._names)
         )
+        for kind, data in self._carried_lists().items():
+            self._write_bytes(kind, data)
         self._write_sizes()
         if self._image_files is not None and self._image_files.without_picture:
             log.warning(
@@ -309,6 +323,9 @@ class Writer:
         display_names = {k: v for part in reversed(lists) for k, v in part.display_names.items()}
         hierarchy = next((part.hierarchy for part in lists if part.hierarchy is not None), None)
         return replace(lists[0], display_names=display_names, hierarchy=hierarchy)
+
+    def _carried_lists(self) -> dict[str, bytes]:
+        return {k: data for part in reversed(self._imports) for k, data in part.lists.items()}
 
     def _write_bytes(self, kind: str, data: bytes) -> None:
         with open(self._target.path(self._layout.file(kind)), "wb") as file:

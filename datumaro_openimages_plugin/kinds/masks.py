@@ -64,7 +64,7 @@ def columns(labels: Labels) -> Sequence[Column]:
     )
 
 
-def link(tables: Mapping[str, KindTable], labels: int) -> None:
+def link(tables: Mapping[str, KindTable], labels: Labels) -> None:
     """Gives each mask the group of its box: (n,) int64 ``extra["group"]``, 0 for none."""
     masks, boxes = tables["masks"], tables["boxes"]
     masks.extra["group"] = np.zeros(len(masks.image), np.int64)
@@ -72,9 +72,9 @@ def link(tables: Mapping[str, KindTable], labels: int) -> None:
         return
     mask_rows, box_rows = np.flatnonzero(masks.image >= 0), np.flatnonzero(boxes.image >= 0)
     box = match_boxes(
-        _keys(masks, mask_rows, labels),
+        _keys(masks, mask_rows, len(labels.names)),
         np.stack([masks.number[name][mask_rows] for name in BOX_COORDINATES], axis=1),
-        _keys(boxes, box_rows, labels),
+        _keys(boxes, box_rows, len(labels.names)),
         np.stack([boxes.number[name[3:]][box_rows] for name in BOX_COORDINATES], axis=1),
     )
     found = box >= 0
@@ -82,8 +82,7 @@ def link(tables: Mapping[str, KindTable], labels: int) -> None:
 
 
 def _keys(table: KindTable, rows: np.ndarray, labels: int) -> np.ndarray:
-    label = np.array(table.values["LabelName"] or [0], np.int64)[table.code["LabelName"][rows]]
-    return table.image[rows].astype(np.int64) * labels + label
+    return table.image[rows].astype(np.int64) * labels + table.index("LabelName", rows)
 
 
 def from_rows(
