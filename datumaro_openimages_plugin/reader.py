@@ -15,7 +15,7 @@ from typing import Any
 import attr
 import numpy as np
 
-from datumaro_openimages_plugin import extras
+from datumaro_openimages_plugin import extra_column, extras
 from datumaro_openimages_plugin._host import (
     AnnotationType,
     DatasetItem,
@@ -56,6 +56,7 @@ class Reader:
         on_error: Gets each bad row's error.
         display_names: Whether labels are named by DisplayName rather than by LabelName.
         show_columns: Whether columns without a place in Datumaro become attributes.
+        keep_attributes: Whether the column ``Extra`` is taken back; see `extra_column`.
 
     Raises:
         FormatError: A file is damaged as a whole, or what ``on_error`` raises.
@@ -69,6 +70,7 @@ class Reader:
         on_error: OnError,
         display_names: bool = False,
         show_columns: bool = False,
+        keep_attributes: bool = False,
     ) -> None:
         self.files = DatasetFiles(open_source(path))
         self._source = self.files.source
@@ -77,6 +79,7 @@ class Reader:
         self.classes = read_classes(self.files)
         self.labels = Labels(self.classes.names)
         self._show_columns = show_columns
+        self._keep_attributes = keep_attributes
         # Filled when all labels are known; rows need the object before.
         self._shown: dict[str, str] = {}
         other_sizes: dict[str, tuple[int, int]] = {}
@@ -127,6 +130,10 @@ class Reader:
 
     def _read_tables(self, kinds: Sequence[Kind]) -> None:
         columns = {kind.name: kind.columns(self.labels) for kind in KINDS}
+        if self._keep_attributes:
+            for kind in KINDS:
+                if extras.EXTRA_ATTRIBUTE in kind.extra:
+                    columns[kind.name] = [*columns[kind.name], extra_column.column()]
         for kind in kinds:
             table = self.tables[kind.name]
             self.files.report_choice(kind.name)
@@ -239,6 +246,8 @@ class Reader:
                 kind.attach(item, list(islice(made, counts[i])), self.tables[kind.name])
             if self._show_columns:
                 _show_columns(item)
+            if self._keep_attributes:
+                extra_column.unpack(item)
             yield item
 
     def _batch(self, numbers: np.ndarray, files: list[str | None], subsets: list[str]) -> Batch:

@@ -312,7 +312,7 @@ class MachineLabelWriter(LabelWriter):
     """Writes the labels of classifiers; whatever a row that was read calls its source stays."""
 
     ATTRIBUTES = machine_labels.ATTRIBUTES
-    EXTRA: Mapping[str, str] = {}
+    EXTRA = machine_labels.EXTRA
     SOURCE = machine_labels.MACHINE
 
     def _holds(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.errors import FormatError, MissingFileError
+from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.labels import kept
 from datumaro_openimages_plugin.links import TOLERANCE_FRAC, match_boxes
@@ -49,7 +50,7 @@ FIELDS = (
 ATTRIBUTES = frozenset(("box_id", "predicted_iou"))
 
 #: Attribute -> column that is shown on request; clicks are ``x y t;x y t;…``.
-EXTRA = {"clicks": "Clicks"}
+EXTRA = {"clicks": "Clicks", EXTRA_ATTRIBUTE: EXTRA_COLUMN}
 
 
 def columns(labels: Labels) -> Sequence[Column]:
