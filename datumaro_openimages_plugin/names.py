@@ -94,6 +94,7 @@ _MASKS = re.compile(r"(?:^|[-_])masks(?:$|[-_.])", re.IGNORECASE)
 #: Folders of one version, and the version.
 _VERSION_FOLDER = re.compile(r"v(?P<v>[1-9])|20\d\d_\d\d|challenge_?20\d\d", re.IGNORECASE)
 _VERSION_OF_DATE = {"2016_08": 1, "2017_07": 2, "2017_11": 3, "2018_04": 4}
+_UNNAMED_VERSION = 5  # the last one whose names tell no version
 #: Folders between a subset's folder and its tables.
 _TABLE_FOLDERS = frozenset(("annotations", "labels", "metadata"))
 
@@ -206,5 +207,5 @@ def _version_of_folder(folder: str) -> int:
     for part in reversed(folder.split("/")):
         match = _VERSION_FOLDER.fullmatch(part)
         if match is not None:
-            return int(match["v"] or _VERSION_OF_DATE.get(part, 0))
-    return 0
+            return int(match["v"] or _VERSION_OF_DATE.get(part, _UNNAMED_VERSION))
+    return _UNNAMED_VERSION
