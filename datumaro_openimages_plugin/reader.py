@@ -26,6 +26,7 @@ from datumaro_openimages_plugin._host import (
     image_from_file,
 )
 from datumaro_openimages_plugin.archive import open_source
+from datumaro_openimages_plugin.arrays import to_arrow
 from datumaro_openimages_plugin.classes import categories_from_classes, unique_display_names
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.files import DatasetFiles
@@ -219,7 +220,7 @@ class Reader:
             )
 
     def _items(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
-        ids = self.images.ids.take(numbers).to_pylist()
+        ids = self.images.ids.take(to_arrow(numbers)).to_pylist()
         names = self.images.subset_names
         subsets = [names[code] for code in self.images.subset_codes[numbers].tolist()]
         files = [

@@ -17,7 +17,7 @@ from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.rows import Table, TableRows
 from datumaro_openimages_plugin.sinks import CsvSink, Sink
-from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows, code_type
+from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows, Runs, code_type
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.files import DatasetFiles
@@ -184,7 +184,8 @@ class KindTable:
     ) -> None:
         """Reads one file of the kind."""
         rows = table.read(columns, on_error)
-        numbers = images.find(rows.text.pop("ImageID"), subset, table.name, on_error)
+        ids = rows.run.pop("ImageID", None) or Runs.of(rows.text.pop("ImageID"))
+        numbers = images.find(ids, subset, table.name, on_error)
         if rows.valid is not None:
             numbers[~rows.valid] = -1
         self.rows.add(table, rows.count)

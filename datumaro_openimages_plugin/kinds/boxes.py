@@ -82,7 +82,7 @@ def default(column: str) -> str:
 def columns(labels: Labels) -> Sequence[Column]:
     """What boxes are made of; V3 train files lack the flags."""
     return (
-        Column("ImageID"),
+        Column("ImageID", "run"),
         Column("LabelName", "code", parse=labels),
         Column("Confidence", "code", required=False, parse=confidence),
         *(Column(name, "number") for name in COORDINATES),

@@ -59,7 +59,7 @@ def confidence(text: str) -> float:
 def columns(labels: Labels) -> Sequence[Column]:
     """What labels are made of."""
     return (
-        Column("ImageID"),
+        Column("ImageID", "run"),
         Column("LabelName", "code", parse=labels),
         Column("Confidence", "code", parse=confidence),
     )

@@ -56,7 +56,7 @@ EXTRA = {"clicks": "Clicks", EXTRA_ATTRIBUTE: EXTRA_COLUMN}
 def columns(labels: Labels) -> Sequence[Column]:
     """What masks are made of."""
     return (
-        Column("ImageID"),
+        Column("ImageID", "run"),
         Column("MaskPath"),
         Column("LabelName", "code", parse=labels),
         Column("BoxID", required=False),

@@ -57,7 +57,7 @@ class Relationship(list[Any]):
 def columns(labels: Labels) -> Sequence[Column]:
     """What relationships are made of; ``LabelName2`` is a label only where it is of a box."""
     return (
-        Column("ImageID"),
+        Column("ImageID", "run"),
         Column("LabelName1", "code", parse=labels),
         Column("LabelName2", "code"),
         Column("RelationshipLabel", "code", parse=_relationship),
