@@ -9,6 +9,7 @@
         ├── UnsafePathError        a name that would leave the dataset's folder     (ValueError)
         ├── MissingFileError       a file that the data names is not there   (FileNotFoundError)
         ├── OptionError            an option has a value that it cannot have        (ValueError)
+        ├── DownloadError          a file cannot be had from a server               (OSError)
         ├── AnnotationError        an annotation that the format cannot hold        (ValueError)
         └── SaveError              the target cannot be written or replaced         (OSError)
 
@@ -25,6 +26,7 @@ from datumaro.components.errors import DatasetError
 
 __all__ = [
     "AnnotationError",
+    "DownloadError",
     "FormatError",
     "MissingFileError",
     "OpenImagesError",
@@ -120,3 +122,7 @@ class AnnotationError(OpenImagesError, ValueError):
 
 class SaveError(OpenImagesError, OSError):
     """The target cannot be written or replaced; what was there is unchanged."""
+
+
+class DownloadError(OpenImagesError, OSError):
+    """A file cannot be had from a server; what has come of it stays for the next attempt."""

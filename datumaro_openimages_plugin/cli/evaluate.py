@@ -71,7 +71,7 @@ def _add_rules(group: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the scores."""
-    from datumaro_openimages_plugin.errors import FormatError
+    from datumaro_openimages_plugin.errors import OptionError
     from datumaro_openimages_plugin.evaluation import Rules, evaluate
     from datumaro_openimages_plugin.evaluation.rules import CHOICES
     from datumaro_openimages_plugin.hierarchy import hierarchy_from_json
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         choices = {name: getattr(args, name) for name in CHOICES}
         rules = Rules(iou=args.iou, group_of_weight=args.group_of_weight, **choices)
     except ValueError as error:
-        raise FormatError(str(error)) from None
+        raise OptionError(str(error)) from None
     predictions: Any = args.predictions
     if os.path.isdir(predictions) or predictions.lower().endswith(".zip"):
         predictions = open_dataset(predictions, args.predictions_format)
