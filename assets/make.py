@@ -22,9 +22,11 @@ from samples import (
     CVAT_HIERARCHY,
     CVAT_LABELS,
     V7,
+    V7_ATTRIBUTES,
     V7_BOXABLE,
     V7_CLASSES,
     V7_HIERARCHY,
+    V7_RELATIONSHIPS,
     Scene,
     Thing,
 )
@@ -40,6 +42,10 @@ BOXES = (
 )
 CLICKS = "".join(f",XClick{i}{axis}" for axis in "XY" for i in (1, 2, 3, 4))
 MASKS = "MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax,PredictedIoU,Clicks"
+RELATIONSHIPS = (
+    "ImageID,LabelName1,LabelName2,XMin1,XMax1,YMin1,YMax1,XMin2,XMax2,YMin2,YMax2,"
+    "RelationshipLabel"
+)
 SUBSETS = ("train", "validation", "test")
 
 
@@ -67,7 +73,7 @@ def picture_of(scene: Scene) -> np.ndarray:
     """(h, w, 3) uint8."""
     height, width = scene.size
     picture = scenery(scene.size)
-    for thing in scene.things:
+    for thing in (*scene.things, *scene.related_things):
         left, top, right, bottom = thing.box_frac(scene.grid)
         box = left * width, top * height, right * width, bottom * height
         draw(picture, thing.shape, box, thing.colour)
@@ -185,6 +191,19 @@ def published_mask(thing: Thing, scene: Scene, number: int) -> list[str]:
     return [mask.name(scene, thing), scene.id, thing.label, mask.box_id, *box, mask.iou, clicks]
 
 
+def published_relationship(
+    scene: Scene, subject: int, relation: str, other: int | str
+) -> list[str]:
+    things = (*scene.things, *scene.related_things)
+    boxes, labels = [], []
+    for end in (subject, other if isinstance(other, int) else subject):
+        left, top, right, bottom = things[end].box_frac(scene.grid)
+        boxes += [trimmed(value, 6) for value in (left, right, top, bottom)]
+        labels.append(things[end].label)
+    second = other if isinstance(other, str) else labels[1]
+    return [scene.id, labels[0], second, *boxes, relation]
+
+
 def write_v7(root: Path) -> None:
     for scene in V7:
         write_media(root, scene, cv2.IMWRITE_PNG_BILEVEL, 1)
@@ -196,6 +215,9 @@ def write_v7(root: Path) -> None:
     # The published list ends its last line, and only that one, with a line feed alone.
     boxable.write_bytes(boxable.read_bytes()[:-2] + b"\n")
     write_text(folder / "bbox_labels_600_hierarchy.json", json.dumps(V7_HIERARCHY, indent=4))
+    write_csv(folder / "oidv6-attributes-description.csv", "", V7_ATTRIBUTES.items(), "\n")
+    lists = folder / "oidv6-relationships-description.csv"
+    write_csv(lists, "", V7_RELATIONSHIPS.items(), "\n")
     for subset in SUBSETS:
         write_v7_subset(folder, subset, [scene for scene in V7 if scene.subset == subset])
 
@@ -228,6 +250,10 @@ def write_v7_subset(folder: Path, subset: str, scenes: list[Scene]) -> None:
         for number in range(len(thing.masks))
     ]
     write_csv(folder / f"{subset}-annotations-object-segmentation.csv", MASKS, rows, "\n")
+    rows = [
+        published_relationship(scene, *found) for scene in scenes for found in scene.relationships
+    ]
+    write_csv(folder / f"oidv6-{subset}-annotations-vrd.csv", RELATIONSHIPS, rows, "\n")
 
 
 def main(folder: Path) -> None:

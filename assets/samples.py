@@ -72,6 +72,10 @@ class Scene:
     published: bool = False
     absent: bool = False
     machine_labels: tuple[tuple[str, str], ...] = ()  # label, confidence
+    # Number of the subject, relationship, number of the object or id of an attribute.
+    relationships: tuple[tuple[int, str, int | str], ...] = ()
+    # Things that only relationships have; they are drawn and numbered after `things`.
+    related_things: tuple[Thing, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -199,6 +203,11 @@ V7_HIERARCHY = node(
 )
 VERIFIED, CROWD = "verification", "crowdsource-verification"
 
+#: Not in the class list, as three of the published attributes.
+V7_ATTRIBUTES = {"/m/0zy01": "Wooden", "/m/0zy02": "Walk", "/m/0zy03": "(made of)Textile"}
+WOODEN, WALK, TEXTILE = V7_ATTRIBUTES
+V7_RELATIONSHIPS = {"at": "at", "holds": "holds", "interacts_with": "interacts with", "is": "is"}
+
 V7 = (
     Scene(
         "0a1b2c3d4e5f6071", "train", (64, 96), (80, 120),
@@ -212,6 +221,11 @@ V7 = (
         "Walking, the dog", "Ann Example",
         # The classifier is wrong about the cat; one class has no human label.
         machine_labels=((PERSON, "0.9"), (CAT, "0.6"), (GARDEN, "0.5")),
+        # What the person holds is in no box file.
+        relationships=(
+            (0, "interacts_with", 1), (0, "is", WALK), (0, "holds", 2), (2, "is", TEXTILE)
+        ),
+        related_things=(Thing(TOY, "ball", (40, 30, 52, 42), YELLOW),),
     ),
     Scene(
         "0badc0ffee123456", "train", (60, 80), (49, 65),
@@ -246,6 +260,7 @@ V7 = (
         ((VERIFIED, CAR, "1"), (VERIFIED, WHEEL, "1"), (VERIFIED, TREE, "0")),
         "Parked", "Ann Example", rotation="", listed_size=False,
         machine_labels=((CAR, "1.0"), (VEHICLE, "0.8")),
+        relationships=((2, "at", 0), (2, "is", WALK)),
     ),
     Scene(
         "3c3c3c3c5a5a5a5a", "validation", (64, 64), (77, 77),
@@ -263,8 +278,9 @@ V7 = (
             Thing(CAT, "cat", (8, 10, 50, 38), GREY, "0 0 0 1 0", masks=(Mask("76543210"),)),
             Thing(TREE, "tree", (46, 1, 60, 36), GREEN, "1 1 0 0 0"),
         ),
-        ((VERIFIED, CAT, "1"), (VERIFIED, TREE, "1")),
-        "Stone cat", "Ann Example",
+        relationships=((0, "is", WOODEN), (0, "at", 1)),
+        labels=((VERIFIED, CAT, "1"), (VERIFIED, TREE, "1")),
+        title="Stone cat", author="Ann Example",
     ),
     # Labels only, none of them present; then nothing at all.
     Scene(

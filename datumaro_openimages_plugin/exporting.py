@@ -15,6 +15,7 @@ from datumaro_openimages_plugin.files import DatasetFiles
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.layout import Layout
 from datumaro_openimages_plugin.media import ImageFiles
+from datumaro_openimages_plugin.names import LISTS
 from datumaro_openimages_plugin.staging import Staging
 from datumaro_openimages_plugin.tables import Column, CsvTable
 from datumaro_openimages_plugin.target import Target, ZipTarget
@@ -211,4 +212,4 @@ class _OldDataset:
 
 
 #: Files of no kind of annotation that an export writes anew.
-_REWRITTEN = ("images", "classes", "hierarchy", "images_meta", "dataset_meta")
+_REWRITTEN = ("images", "classes", "hierarchy", *LISTS, "images_meta", "dataset_meta")

@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["IMAGE", "column_text", "shown"]
+__all__ = ["EXTRA_ATTRIBUTE", "EXTRA_COLUMN", "IMAGE", "column_text", "shown"]
+
+#: The attribute in which an export brings a row's `extra_column`, and that column's name.
+EXTRA_ATTRIBUTE = "extra_column"
+EXTRA_COLUMN = "Extra"
 
 #: Attribute of an item -> column of the image lists.
 IMAGE = {

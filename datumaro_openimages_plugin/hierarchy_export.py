@@ -19,7 +19,7 @@ from datumaro_openimages_plugin.hierarchy import SUBCATEGORY, Hierarchy, Node
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.classes import ClassList
 
-__all__ = ["hierarchy_to_json", "wanted_parents"]
+__all__ = ["hierarchy_to_json", "tree_of_edges", "wanted_parents"]
 
 #: Branches deeper than this go on below the root: Python's JSON reader stops at some hundred
 #: levels. The published hierarchy has 5.
@@ -101,6 +101,16 @@ def wanted_parents(
         parent = category.parent or ""
         wanted[name] = label_names.get(parent, parent)
     return wanted
+
+
+def tree_of_edges(root: str, edges: Iterable[tuple[str, str, str]]) -> Hierarchy:
+    """The hierarchy that has these (parent, child, kind) below ``root``."""
+    graph: _Graph = {root: {}}
+    for parent, child, kind in edges:
+        if child != root:
+            graph.setdefault(parent, {})[child, kind] = None
+    repeat = _connect(graph, root, [name for name in graph if name != root])
+    return _in_file_order(_tree(graph, root, repeat))
 
 
 def _changed(

@@ -21,10 +21,12 @@ import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from datumaro_openimages_plugin.archive import Source
+from datumaro_openimages_plugin.arrays import bools_to_arrow, texts_to_arrow, to_arrow, to_numpy
 from datumaro_openimages_plugin.errors import FormatError, UnsafePathError
+from datumaro_openimages_plugin.id_index import IdIndex, hex_keys
 from datumaro_openimages_plugin.origin import ImportedFrom
 from datumaro_openimages_plugin.rows import TableRows
-from datumaro_openimages_plugin.tables import Column, CsvTable, OnError
+from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Runs
 
 __all__ = [
     "IMAGE_COLUMNS",
@@ -88,7 +90,7 @@ class Images:
         self.subset_names: list[str] = []
         self._ids: list[pa.Array] = []
         self._subsets: list[np.ndarray] = []
-        self._by_subset: dict[int, tuple[pa.Array, np.ndarray]] = {}
+        self._by_subset: dict[int, tuple[IdIndex, np.ndarray]] = {}
         self._meta: tuple[np.ndarray, np.ndarray] | None = None
         self._row_of: np.ndarray = np.empty(0, np.int64)
         self._full: pa.Array | None = None  # ids of the first list, if it covers all subsets
@@ -133,7 +135,7 @@ class Images:
             self._take_more_columns(known[again], row_of[again], table)
         keep &= known < 0
         if not keep.all():
-            ids, codes, row_of = ids.filter(pa.array(keep)), codes[keep], row_of[keep]
+            ids, codes, row_of = ids.filter(bools_to_arrow(keep)), codes[keep], row_of[keep]
         self._add(ids, codes, row_of)
         self._report_repeats(table, on_error)
         if subset is None and self._full is None:
@@ -149,10 +151,12 @@ class Images:
         """(n,) int64 numbers of the images that were listed before, -1 for the others."""
         known = np.full(len(ids), -1, np.int64)
         if self._full is not None:
-            known[:] = pc.fill_null(pc.index_in(ids, value_set=self._full), -1).to_numpy()
+            known[:] = IdIndex(self._full).look_up(ids)
         for code in np.unique(codes).tolist() if len(self) else ():
             at = np.flatnonzero((codes == code) & (known < 0))
-            known[at] = self._look_up(pa.chunked_array([ids.take(pa.array(at))]), code)
+            index, positions = self._index(code)
+            found = index.look_up(ids.take(to_arrow(at)))
+            known[at[found >= 0]] = positions[found[found >= 0]]
         return known
 
     def _take_more_columns(self, numbers: np.ndarray, rows: np.ndarray, table: CsvTable) -> None:
@@ -174,7 +178,9 @@ class Images:
             )
 
     def _check_ids(self, ids: pa.Array, table: CsvTable, on_error: OnError) -> np.ndarray:
-        plain = pc.match_substring_regex(ids, _PLAIN_ID).to_numpy(zero_copy_only=False).copy()
+        if hex_keys(ids) is not None:
+            return np.ones(len(ids), bool)
+        plain = to_numpy(pc.match_substring_regex(ids, _PLAIN_ID))
         for row in np.flatnonzero(~plain).tolist():
             reason = unsafe_id(ids[row].as_py())
             if reason is None:
@@ -198,26 +204,24 @@ class Images:
 
     def _report_repeats(self, table: CsvTable, on_error: OnError) -> None:
         for code in range(len(self.subset_names)):
-            ids, positions = self._index(code)
-            if len(pc.unique(ids)) == len(ids):
-                continue
-            first = pc.index_in(ids, value_set=ids).to_numpy(zero_copy_only=False)
-            again = np.flatnonzero(first != np.arange(len(ids)))
+            index, positions = self._index(code)
+            again = index.repeated()
             for at in again.tolist():
                 on_error(
                     FormatError(
                         "the image is listed twice in one subset; remove one of the rows",
                         file=table.name,
                         column="ImageID",
-                        image_id=ids[at].as_py(),
+                        image_id=index.ids[at].as_py(),
                     )
                 )
-            self._drop(positions[again])
+            if len(again):
+                self._drop(positions[again])
 
     def _drop(self, positions: np.ndarray) -> None:
         keep = np.ones(len(self), bool)
         keep[positions] = False
-        ids, subsets = self.ids.filter(pa.array(keep)), self.subset_codes[keep]
+        ids, subsets = self.ids.filter(bools_to_arrow(keep)), self.subset_codes[keep]
         row_of = self._row_of[keep]
         self._ids, self._subsets, self._row_of = [], [], np.empty(0, np.int64)
         self._add(ids, subsets, row_of)
@@ -242,7 +246,7 @@ class Images:
     def ids(self) -> pa.Array:
         """(n,) Arrow strings."""
         if len(self._ids) != 1:
-            self._ids = [pa.concat_arrays([*self._ids, pa.array([], pa.string())])]
+            self._ids = [pa.concat_arrays([*self._ids, pa.nulls(0, pa.string())])]
         return self._ids[0]
 
     @property
@@ -259,7 +263,7 @@ class Images:
 
     # Looking images up
 
-    def find(self, ids: pa.ChunkedArray, subset: str, file: str, on_error: OnError) -> np.ndarray:
+    def find(self, ids: Runs, subset: str, file: str, on_error: OnError) -> np.ndarray:
         """(n,) int32 image numbers of ids named by a file of ``subset``; -1 for refused ids.
 
         The file's own subset comes first, then the others; an image that no list has is added to
@@ -269,64 +273,57 @@ class Images:
         order = list(range(len(self.subset_names)))
         if subset in self.subset_names:
             order.sort(key=lambda code: self.subset_names[code] != subset)
-        found = np.full(len(ids), -1, np.int32)
-        missing = np.arange(len(ids))
+        found = np.full(len(ids.texts), -1, np.int32)
+        missing = np.arange(len(found))
         for code in order:
             if not len(missing):
-                return found
-            left = ids if len(missing) == len(ids) else ids.take(pa.array(missing))
-            found[missing] = self._look_up(left, code)
-            missing = np.flatnonzero(found < 0)
+                break
+            left = ids.texts if len(missing) == len(found) else ids.texts.take(to_arrow(missing))
+            index, positions = self._index(code)
+            at = index.look_up(left)
+            here = at >= 0
+            found[missing[here]] = positions[at[here]]
+            missing = missing[~here]
         if len(missing):
             self._add_unlisted(ids, missing, found, subset, file, on_error)
-        return found
+        return np.repeat(found, ids.lengths)
 
     def numbers_of(self, image_id: str, subset: str) -> np.ndarray:
         """(0 or 1,) int64: the number of the image of this id in a subset."""
-        ids, positions = self._index(self.subset_names.index(subset))
-        at = pc.index(ids, image_id).as_py()
-        return positions[at : at + 1].astype(np.int64) if at >= 0 else np.empty(0, np.int64)
+        index, positions = self._index(self.subset_names.index(subset))
+        at = index.look_up(texts_to_arrow([image_id]))
+        return positions[at[at >= 0]].astype(np.int64)
 
-    def _look_up(self, ids: pa.ChunkedArray, code: int) -> np.ndarray:
-        values, positions = self._index(code)
-        at = pc.fill_null(pc.index_in(ids, value_set=values), -1).to_numpy()
-        if len(positions) == 0:
-            return np.full(len(at), -1, np.int32)
-        return np.where(at < 0, -1, positions[at]).astype(np.int32, copy=False)
-
-    def _index(self, code: int) -> tuple[pa.Array, np.ndarray]:
+    def _index(self, code: int) -> tuple[IdIndex, np.ndarray]:
         """The ids of one subset and their image numbers."""
         if code not in self._by_subset:
             positions = np.flatnonzero(self.subset_codes == code).astype(np.int32)
             whole = len(positions) == len(self)
-            ids = self.ids if whole else self.ids.take(pa.array(positions))
-            self._by_subset[code] = ids, positions
+            ids = self.ids if whole else self.ids.take(to_arrow(positions))
+            self._by_subset[code] = IdIndex(ids), positions
         return self._by_subset[code]
 
     def _add_unlisted(
         self,
-        ids: pa.ChunkedArray,
+        ids: Runs,
         missing: np.ndarray,
         found: np.ndarray,
         subset: str,
         file: str,
         on_error: OnError,
     ) -> None:
-        left = ids.take(pa.array(missing))
-        new = pc.unique(left)
-        if isinstance(new, pa.ChunkedArray):
-            new = _one_array(new)
+        left = ids.texts.take(to_arrow(missing))
+        new = _one_array(pa.chunked_array([pc.unique(left)], pa.string()))
         refused = [unsafe_id(value) for value in new.to_pylist()]
         for at, reason in enumerate(refused):
             if reason is not None:
-                row = int(missing[pc.index(left, new[at]).as_py()]) + 1
+                row = int(ids.starts()[missing[pc.index(left, new[at]).as_py()]]) + 1
                 on_error(_bad_id(reason, new[at].as_py(), file, row))
         keep = np.array([reason is None for reason in refused], bool)
         numbers = np.full(len(new), -1, np.int32)
         numbers[keep] = np.arange(len(self), len(self) + int(keep.sum()))
-        at = pc.index_in(left, value_set=new).to_numpy()
-        found[missing] = numbers[at]
-        added = new.filter(pa.array(keep))
+        found[missing] = numbers[IdIndex(new).look_up(left)]
+        added = new.filter(bools_to_arrow(keep))
         code = self._subset_code(subset)
         self._add(added, np.full(len(added), code, np.int32), np.full(len(added), -1))
 
@@ -339,14 +336,12 @@ class Images:
             Those of images that are not here.
         """
         known = SizeTable.of(meta)
-        at = pc.fill_null(pc.index_in(self.ids, value_set=known.names), -1).to_numpy()
+        at = IdIndex(known.names).look_up(self.ids)
         heights = np.append(known.heights, 0).astype(np.int32)
         widths = np.append(known.widths, 0).astype(np.int32)
         self._meta = heights[at], widths[at]
-        others = pc.is_null(pc.index_in(known.names, value_set=self.ids)).to_numpy(
-            zero_copy_only=False
-        )
-        names = known.names.filter(pa.array(others)).to_pylist()
+        others = IdIndex(self.ids).look_up(known.names) < 0
+        names = known.names.filter(bools_to_arrow(others)).to_pylist()
         sizes = known.heights[others].tolist(), known.widths[others].tolist()
         return dict(zip(names, zip(*sizes, strict=True), strict=True))
 
@@ -366,7 +361,7 @@ def _bad_id(reason: str, value: str, file: str, row: int) -> FormatError:
 def _one_array(values: pa.ChunkedArray) -> pa.Array:
     if values.num_chunks == 1:
         return values.chunk(0)
-    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], pa.string())
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, pa.string())
 
 
 def header_size(source: Source, name: str) -> tuple[int, int] | None:
@@ -390,7 +385,7 @@ class SizeTable(Mapping[str, tuple[int, int]]):
 
     def __init__(self, names: pa.Array, heights: np.ndarray, widths: np.ndarray) -> None:
         # Looking up finds the first of equal names, and the last line is the one that counts.
-        self.names = names[::-1] if isinstance(names, pa.Array) else pa.array(names)[::-1]
+        self.names = names[::-1] if isinstance(names, pa.Array) else texts_to_arrow(names)[::-1]
         self.heights, self.widths = heights[::-1], widths[::-1]
 
     @classmethod
@@ -398,7 +393,7 @@ class SizeTable(Mapping[str, tuple[int, int]]):
         """The columns of any mapping."""
         if isinstance(sizes, SizeTable):
             return sizes
-        names = pa.array([str(name) for name in sizes], pa.string())
+        names = texts_to_arrow([str(name) for name in sizes])
         values = np.array(list(sizes.values()), np.int32).reshape(-1, 2)
         return cls(names, values[:, 0], values[:, 1])
 
@@ -436,7 +431,7 @@ def _plain_image_meta(data: bytes) -> SizeTable | None:
         ).combine_chunks()
     except pa.ArrowInvalid:
         return None
-    heights, widths = (table.column(name).to_numpy() for name in ("height", "width"))
+    heights, widths = (to_numpy(table.column(name)) for name in ("height", "width"))
     if (heights <= 0).any() or (widths <= 0).any():
         return None
     return SizeTable(table.column("name").chunk(0), heights, widths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,10 +23,19 @@ _FILES = {
     "images": "{subset}-image_ids_and_rotation.csv",
     "classes": "class-descriptions.csv",
     "hierarchy": "bbox_labels_600_hierarchy.json",
+    "attribute_list": "attributes-description.csv",
+    "relationship_list": "relationships-description.csv",
+    "triplet_list": "relationship-triplets.csv",
     "images_meta": "images.meta",
 }
 _DATUMARO = {"images": "{subset}-images-with-rotation.csv"}
-_PUBLISHED = {**_DATUMARO, "classes": "oidv7-class-descriptions.csv"}
+_PUBLISHED = {
+    **_DATUMARO,
+    "classes": "oidv7-class-descriptions.csv",
+    "attribute_list": "oidv6-attributes-description.csv",
+    "relationship_list": "oidv6-relationships-description.csv",
+    "triplet_list": "oidv6-relationship-triplets.csv",
+}
 _PUBLISHED_TRAIN = {"images": "train-images-boxable-with-rotation.csv"}
 
 
@@ -52,9 +62,12 @@ class Layout:
     """
 
     def __init__(self, names: str, existing: DatasetFiles | None = None) -> None:
+        self._choice = names
         self._names, self._train_names = _templates(names)
         self._existing: dict[tuple[str, str | None], str] = {}
+        self._class_lists: set[str] = set()
         if existing is not None:
+            self._class_lists = {file.name for file in existing.all("classes")}
             for kind in self._names:
                 for file in existing.best(kind):
                     packed = file.name.lower().endswith((".gz", ".zip"))
@@ -70,8 +83,25 @@ class Layout:
         name = self._names[kind]
         if subset == "train":
             name = self._train_names.get(kind, name)
+        if subset == "val" and "{val}" in name:
+            # Under the published name it would be read as `validation`.
+            name = _templates("cvat")[0][kind]
         val = "val" if subset == "validation" else subset
         return f"{ANNOTATIONS_DIR}/{name.format(subset=subset, val=val)}"
+
+    def further_class_list(self, name: str) -> str | None:
+        """Where a class list that was read beside the first goes; None where it has no place.
+
+        Args:
+            name: What it was called. Readers find out the first by its name, so it may only stay
+                where the first has the published name, or its own.
+        """
+        if self._class_lists:
+            return name if name in self._class_lists else None
+        if self._choice != "published":
+            return None
+        base = re.sub(r"\.(?:gz|zip)$", "", name.rpartition("/")[2], flags=re.IGNORECASE)
+        return None if base == self._names["classes"] else f"{ANNOTATIONS_DIR}/{base}"
 
     def has_class_header(self) -> bool:
         """Whether the class list of this layout has a header row, as published since V6."""

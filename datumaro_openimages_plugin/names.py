@@ -13,7 +13,16 @@ from dataclasses import dataclass
 
 from datumaro_openimages_plugin.kinds import KINDS
 
-__all__ = ["PATTERNS", "SELECTIONS", "SPLITS", "UNREAD", "FoundFile", "is_mask_place", "recognise"]
+__all__ = [
+    "LISTS",
+    "PATTERNS",
+    "SELECTIONS",
+    "SPLITS",
+    "UNREAD",
+    "FoundFile",
+    "is_mask_place",
+    "recognise",
+]
 
 #: Names of the published subsets.
 SPLITS = ("train", "validation", "test")
@@ -33,7 +42,6 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         "image_ids.csv",
         "image-ids-{subset}set-{track}.csv",
     ),
-    **{kind.name: kind.patterns for kind in KINDS},
     "classes": (
         "class-descriptions-boxable.csv",
         "class-descriptions.csv",
@@ -51,17 +59,20 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         "label300-segmentable-hierarchy.json",
         "hierarchy.json",
     ),
+    "attribute_list": ("attributes-description.csv", "attributes.csv"),
+    "relationship_list": ("relationships-description.csv",),
+    "triplet_list": ("relationship-triplets.csv",),
     "images_meta": ("images.meta",),
     "dataset_meta": ("dataset_meta.json",),
+    # Last, since `classes-vrd.csv` looks like relationships of a subset called `classes`.
+    **{kind.name: kind.patterns for kind in KINDS},
 }
+
+#: Lists that go with the annotations; they come back as they were read.
+LISTS = ("attribute_list", "relationship_list", "triplet_list")
 
 #: Kinds that this format knows and this version leaves alone; their files are reported.
 UNREAD: dict[str, tuple[str, ...]] = {
-    "relationships": (
-        "{subset}-annotations-vrd.csv",
-        "{subset}-vrd.csv",
-        "relationships.csv",
-    ),
     "point labels": ("{subset}-annotations-point-labels.csv", "points.csv"),
     "narratives": ("{subset}_localized_narratives.jsonl", "{subset}_captions.jsonl"),
 }
@@ -83,6 +94,7 @@ _MASKS = re.compile(r"(?:^|[-_])masks(?:$|[-_.])", re.IGNORECASE)
 #: Folders of one version, and the version.
 _VERSION_FOLDER = re.compile(r"v(?P<v>[1-9])|20\d\d_\d\d|challenge_?20\d\d", re.IGNORECASE)
 _VERSION_OF_DATE = {"2016_08": 1, "2017_07": 2, "2017_11": 3, "2018_04": 4}
+_UNNAMED_VERSION = 5  # the last one whose names tell no version
 #: Folders between a subset's folder and its tables.
 _TABLE_FOLDERS = frozenset(("annotations", "labels", "metadata"))
 
@@ -195,5 +207,5 @@ def _version_of_folder(folder: str) -> int:
     for part in reversed(folder.split("/")):
         match = _VERSION_FOLDER.fullmatch(part)
         if match is not None:
-            return int(match["v"] or _VERSION_OF_DATE.get(part, 0))
-    return 0
+            return int(match["v"] or _VERSION_OF_DATE.get(part, _UNNAMED_VERSION))
+    return _UNNAMED_VERSION

@@ -39,6 +39,7 @@ class ImportedFrom:
         root: The dataset's folder or zip.
         shown: LabelName -> the name its label was given instead.
         other_sizes: (height, width) in pixels of images that only ``images.meta`` names.
+        lists: Kind of file -> content, of the lists (see `names.LISTS`) that go with the dataset.
         left_out: Why the import has only a part of what its files hold, a reason each; empty
             where it has everything. Such a dataset is not saved over those files. Filled while
             the files are read.
@@ -48,6 +49,7 @@ class ImportedFrom:
     root: str
     shown: Mapping[str, str] = field(default_factory=dict)
     other_sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    lists: Mapping[str, bytes] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
     @property

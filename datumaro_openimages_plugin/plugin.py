@@ -61,6 +61,8 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
             LabelName in brackets where several classes share one; an export takes them back.
         show_columns: Whether columns without a place in Datumaro (sources, clicks, licences,
             authors, …) become attributes; they are kept either way.
+        keep_attributes: Whether attributes and groups come back that an export with this option
+            wrote because they have no column of their own.
         stream: Whether a ``StreamDataset`` asks; items are made the same way.
         ctx: Datumaro's error policy and progress reporter.
 
@@ -78,6 +80,7 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         image_meta: Mapping[str, tuple[int, int]] | str | None = None,
         label_names: str = "id",
         show_columns: bool = False,
+        keep_attributes: bool = False,
         stream: bool = False,
         ctx: ImportContext | None = None,
     ) -> None:
@@ -87,7 +90,7 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
             raise NotADirectoryError(errno.ENOTDIR, "Can't find dataset directory", path)
         if not (image_meta is None or isinstance(image_meta, (Mapping, str))):
             raise TypeError("image_meta must be None, a mapping id -> (height, width), or a name")
-        self._arguments = (path, image_meta, label_names, show_columns, stream)
+        self._arguments = (path, image_meta, label_names, show_columns, keep_attributes, stream)
         self._stream = stream
         self._policy = None if ctx is None else ctx.error_policy
         self._error: FormatError | None = None
@@ -96,7 +99,12 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
 
         recover(path)
         self._reader = Reader(
-            path, image_meta, self._on_error, label_names == "display", show_columns
+            path,
+            image_meta,
+            self._on_error,
+            label_names == "display",
+            show_columns,
+            keep_attributes,
         )
         super().__init__(subsets=self._reader.subset_names, ctx=ctx)
         self._length = len(self._reader.images)
@@ -151,13 +159,19 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
 
 
 def _reopened(
-    path: str, image_meta: Any, label_names: str, show_columns: bool, stream: bool
+    path: str,
+    image_meta: Any,
+    label_names: str,
+    show_columns: bool,
+    keep_attributes: bool,
+    stream: bool,
 ) -> OpenImagesExtractor:
     return OpenImagesExtractor(
         path,
         image_meta=image_meta,
         label_names=label_names,
         show_columns=show_columns,
+        keep_attributes=keep_attributes,
         stream=stream,
     )
 
@@ -206,6 +220,11 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
             "--show-columns",
             action="store_true",
             help="Show sources, clicks, licences and other columns as attributes",
+        )
+        parser.add_argument(
+            "--keep-attributes",
+            action="store_true",
+            help="Take back attributes and groups without a column of their own",
         )
         return parser
 
@@ -258,6 +277,8 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         names: Which file names to use: ``cvat``, ``datumaro`` or ``published``.
         zip: Whether everything goes into one zip, ``<save_dir>/<name of save_dir>.zip``.
         save_image_meta: Whether ``images.meta`` is written even without boxes and masks.
+        keep_attributes: Whether attributes of labels, boxes and masks that have no column of
+            their own, and their groups, go to a column ``Extra``; an import takes them back.
         options: What every exporter of Datumaro takes.
     """
 
@@ -286,6 +307,11 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             action="store_true",
             help="Write images.meta even where the dataset has neither boxes nor masks",
         )
+        parser.add_argument(
+            "--keep-attributes",
+            action="store_true",
+            help="Write attributes and groups that have no column of their own to a column Extra",
+        )
         return parser
 
     def __init__(
@@ -298,6 +324,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         names: str = "cvat",
         zip: bool = False,
         save_image_meta: bool = False,
+        keep_attributes: bool = False,
         **options: Any,
     ) -> None:
         if save_images is not None:
@@ -310,6 +337,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         self._names = names
         self._zip = zip
         self._save_image_meta = save_image_meta
+        self._keep_attributes = keep_attributes
         self._in_place = False
 
     @property
@@ -347,7 +375,12 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             always_meta=self._save_image_meta,
         )
         categories = self._extractor.categories().get(AnnotationType.label, LabelCategories())
-        export(self._extractor, categories, self._save_dir, options, self._on_error, self._in_place)
+        items = self._extractor
+        if self._keep_attributes:
+            from datumaro_openimages_plugin.extra_column import packed_items
+
+            items = packed_items(items)
+        export(items, categories, self._save_dir, options, self._on_error, self._in_place)
 
     def _on_error(self, error: AnnotationError, item: DatasetItem) -> None:
         policy = self._ctx.error_policy

@@ -15,7 +15,7 @@ from typing import Any
 import attr
 import numpy as np
 
-from datumaro_openimages_plugin import extras
+from datumaro_openimages_plugin import extra_column, extras
 from datumaro_openimages_plugin._host import (
     AnnotationType,
     DatasetItem,
@@ -26,13 +26,14 @@ from datumaro_openimages_plugin._host import (
     image_from_file,
 )
 from datumaro_openimages_plugin.archive import open_source
+from datumaro_openimages_plugin.arrays import to_arrow
 from datumaro_openimages_plugin.classes import categories_from_classes, unique_display_names
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.files import DatasetFiles
 from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
-from datumaro_openimages_plugin.names import FoundFile
+from datumaro_openimages_plugin.names import LISTS, FoundFile
 from datumaro_openimages_plugin.origin import ImageOrigin, ImportedFrom, OriginItem, other_fields
 from datumaro_openimages_plugin.packed import read_unpacked
 from datumaro_openimages_plugin.read_classes import read_classes
@@ -56,6 +57,7 @@ class Reader:
         on_error: Gets each bad row's error.
         display_names: Whether labels are named by DisplayName rather than by LabelName.
         show_columns: Whether columns without a place in Datumaro become attributes.
+        keep_attributes: Whether the column ``Extra`` is taken back; see `extra_column`.
 
     Raises:
         FormatError: A file is damaged as a whole, or what ``on_error`` raises.
@@ -69,6 +71,7 @@ class Reader:
         on_error: OnError,
         display_names: bool = False,
         show_columns: bool = False,
+        keep_attributes: bool = False,
     ) -> None:
         self.files = DatasetFiles(open_source(path))
         self._source = self.files.source
@@ -77,10 +80,13 @@ class Reader:
         self.classes = read_classes(self.files)
         self.labels = Labels(self.classes.names)
         self._show_columns = show_columns
+        self._keep_attributes = keep_attributes
         # Filled when all labels are known; rows need the object before.
         self._shown: dict[str, str] = {}
         other_sizes: dict[str, tuple[int, int]] = {}
-        self._shared = ImportedFrom(self.classes, self._source.root, self._shown, other_sizes)
+        self._shared = ImportedFrom(
+            self.classes, self._source.root, self._shown, other_sizes, self._lists()
+        )
         self.images = Images(self._shared)
         self._read_image_lists()
         #: Kind -> its rows, empty for kinds that are not read.
@@ -116,8 +122,19 @@ class Reader:
                 ", ".join(further),
             )
 
+    def _lists(self) -> dict[str, bytes]:
+        return {
+            kind: read_unpacked(self._source, file.name)
+            for kind in LISTS
+            for file in self.files.best(kind)[:1]
+        }
+
     def _read_tables(self, kinds: Sequence[Kind]) -> None:
         columns = {kind.name: kind.columns(self.labels) for kind in KINDS}
+        if self._keep_attributes:
+            for kind in KINDS:
+                if extras.EXTRA_ATTRIBUTE in kind.extra:
+                    columns[kind.name] = [*columns[kind.name], extra_column.column()]
         for kind in kinds:
             table = self.tables[kind.name]
             self.files.report_choice(kind.name)
@@ -130,7 +147,7 @@ class Reader:
             table.rows.label_names = self.labels.names
         for kind in kinds:
             if kind.link is not None:
-                kind.link(self.tables, len(self.labels.names))
+                kind.link(self.tables, self.labels)
 
     def _subset(self, file: FoundFile) -> str:
         if file.subset is not None:
@@ -203,7 +220,7 @@ class Reader:
             )
 
     def _items(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
-        ids = self.images.ids.take(numbers).to_pylist()
+        ids = self.images.ids.take(to_arrow(numbers)).to_pylist()
         names = self.images.subset_names
         subsets = [names[code] for code in self.images.subset_codes[numbers].tolist()]
         files = [
@@ -230,6 +247,8 @@ class Reader:
                 kind.attach(item, list(islice(made, counts[i])), self.tables[kind.name])
             if self._show_columns:
                 _show_columns(item)
+            if self._keep_attributes:
+                extra_column.unpack(item)
             yield item
 
     def _batch(self, numbers: np.ndarray, files: list[str | None], subsets: list[str]) -> Batch:

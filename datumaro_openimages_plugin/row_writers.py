@@ -55,6 +55,8 @@ class _RowWriter:
     """
 
     KIND = ""
+    #: Kinds whose rows have the same columns.
+    ROWS_OF: frozenset[str]
     ATTRIBUTES: frozenset[str]
     EXTRA: Mapping[str, str]
     #: Columns of `_Key.values`.
@@ -146,7 +148,7 @@ class _RowWriter:
         """Writes what was taken."""
         if not self._annotations:
             return
-        origins = [getattr(annotation, "origin", None) for annotation in self._annotations]
+        origins = [self._origin(annotation) for annotation in self._annotations]
         if not any(origins) and not any(key.extra for key in self._keys):
             at, texts = self._render(np.arange(len(origins)))
             del at
@@ -154,6 +156,11 @@ class _RowWriter:
         else:
             self._write_mixed(origins)
         self._clear()
+
+    def _origin(self, annotation: Any) -> Any:
+        """The annotation's origin, if it is a row with the columns of this kind."""
+        origin = getattr(annotation, "origin", None)
+        return origin if origin is not None and origin.source.kind in self.ROWS_OF else None
 
     def _write_mixed(self, origins: list[Any]) -> None:
         """Writes annotations of which some were read, in their order."""
@@ -268,6 +275,7 @@ class LabelWriter(_RowWriter):
     KIND = "label"
     #: The ``Source`` of new rows.
     SOURCE = ""
+    ROWS_OF = frozenset(("labels", "machine_labels"))
     ATTRIBUTES = labels.ATTRIBUTES
     EXTRA: Mapping[str, str] = labels.EXTRA
     COLUMNS = ("Confidence",)
@@ -304,7 +312,7 @@ class MachineLabelWriter(LabelWriter):
     """Writes the labels of classifiers; whatever a row that was read calls its source stays."""
 
     ATTRIBUTES = machine_labels.ATTRIBUTES
-    EXTRA: Mapping[str, str] = {}
+    EXTRA = machine_labels.EXTRA
     SOURCE = machine_labels.MACHINE
 
     def _holds(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:
@@ -331,6 +339,7 @@ class BoxWriter(_RowWriter):
     """Writes boxes; those whose image has no known size are counted."""
 
     KIND = "box"
+    ROWS_OF = frozenset(("boxes",))
     ATTRIBUTES = boxes.ATTRIBUTES
     EXTRA = boxes.EXTRA
     COLUMNS = ("Confidence", *boxes.FLAGS.values())

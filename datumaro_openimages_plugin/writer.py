@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from datumaro_openimages_plugin import extras
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, LabelCategories
+from datumaro_openimages_plugin.carried_classes import merged_classes, names_without_category
 from datumaro_openimages_plugin.classes import (
     ClassList,
     class_list_to_csv,
@@ -55,6 +55,15 @@ _KINDS_BY_TYPE = list(_by_type().items())
 _TYPES = tuple(type for type, _ in _KINDS_BY_TYPE)  # a tuple, since enums are slow to hash
 _ITEM_KINDS = [kind for kind in KINDS if kind.item_attribute is not None]
 _ITEM_ATTRIBUTES = frozenset(kind.item_attribute or "" for kind in _ITEM_KINDS)
+
+
+def _held(item: DatasetItem) -> set[int]:
+    """Python's ``id()`` of the annotations that are written with an attribute of the item."""
+    held: set[int] = set()
+    for kind in _ITEM_KINDS:
+        if kind.holds is not None and kind.item_attribute in item.attributes:
+            held.update(kind.holds(item))
+    return held
 
 
 class Writer:
@@ -167,6 +176,9 @@ class Writer:
     def _write_annotations(self, item: DatasetItem, size: tuple[int, int] | None) -> None:
         annotations = item.annotations
         types = [annotation.type for annotation in annotations]
+        if item.attributes and (held := _held(item)):
+            annotations = [a for a in annotations if id(a) not in held]
+            types = [annotation.type for annotation in annotations]
         others = [
             a
             for a, kind in zip(annotations, types, strict=True)
@@ -260,15 +272,19 @@ class Writer:
             writer.flush()
         for sink in (*self._image_lists.values(), *self._sinks.values()):
             sink.close()
-        carried = self._carried_classes()
+        carried = merged_classes([imported.classes for imported in self._imports])
         header = self._layout.has_class_header()
         self._write_bytes(
             "classes",
             class_list_to_csv(self._categories, carried, header=header, label_names=self._names),
         )
+        if carried is not None:
+            self._write_further_classes(carried)
         self._write_bytes(
             "hierarchy", hierarchy_to_json(self._categories, carried, label_names=self._names)
         )
+        for kind, data in self._carried_lists().items():
+            self._write_bytes(kind, data)
         self._write_sizes()
         if self._image_files is not None and self._image_files.without_picture:
             log.warning(
@@ -278,7 +294,7 @@ class Writer:
         for what, count in sorted(self._writing.notes.items()):
             if count:
                 log.warning("%d %s", count, what)
-        for what, count in sorted(self.lost.items()):
+        for what, count in sorted((+self.lost).items()):
             log.warning("open_images cannot hold %s: %d not written", what, count)
 
     def _write_sizes(self) -> None:
@@ -302,13 +318,19 @@ class Writer:
             text = "\n".join(["# <image name> <height> <width>", "", *lines, ""])
             self._write_bytes("images_meta", text.encode("utf-8"))
 
-    def _carried_classes(self) -> ClassList | None:
-        lists = [imported.classes for imported in self._imports]
-        if not lists:
-            return None
-        display_names = {k: v for part in reversed(lists) for k, v in part.display_names.items()}
-        hierarchy = next((part.hierarchy for part in lists if part.hierarchy is not None), None)
-        return replace(lists[0], display_names=display_names, hierarchy=hierarchy)
+    def _write_further_classes(self, carried: ClassList) -> None:
+        """Writes the class lists beside the one that gives the order, as they were read."""
+        for name, data in carried.others:
+            kept = self._layout.further_class_list(name)
+            if kept is not None:
+                with open(self._target.path(kept), "wb") as file:
+                    file.write(data)
+            else:
+                names = names_without_category(carried, self._writing.label_names)
+                self.lost["names of classes beside its labels"] = len(list(names))
+
+    def _carried_lists(self) -> dict[str, bytes]:
+        return {k: data for part in reversed(self._imports) for k, data in part.lists.items()}
 
     def _write_bytes(self, kind: str, data: bytes) -> None:
         with open(self._target.path(self._layout.file(kind)), "wb") as file:

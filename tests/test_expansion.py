@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from datumaro.components.annotation import Bbox, Label, LabelCategories
 
-from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.classes import ClassList, hierarchy_from_json
-from datumaro_openimages_plugin.expand import expanded
-from datumaro_openimages_plugin.expansion import Expansion, TreeExpansion
 from datumaro_openimages_plugin.origin import ImportedFrom
+from datumaro_openimages_plugin.transforms.expand import expanded
+from datumaro_openimages_plugin.transforms.expansion import Expansion, TreeExpansion
 
 ASSET = (
     Path(__file__).parents[1] / "assets/open_images_v7/annotations/bbox_labels_600_hierarchy.json"
@@ -140,16 +139,29 @@ def labels_of(annotations):
 def test_the_surest_label_gives_the_score_of_its_ancestor():
     expansion = Expansion(LabelCategories.from_iterable([("X", "Z"), ("Y", "Z"), ("Z", "")]), None)
     annotations = [Label(0, attributes={"score": 0.6}), Label(1, attributes={"score": 0.9})]
-    found = expanded(annotations, expansion, {AnnotationType.label})
+    found = expanded(annotations, expansion, {"labels"})
     assert labels_of(found) == [(0, 0.6), (1, 0.9), (2, 0.9)]
 
 
 def test_boxes_of_one_label_each_have_their_copies():
     expansion = Expansion(CATEGORIES, None)
     boxes = [Bbox(1, 2, 3, 4, label=1, id=7, group=1), Bbox(5, 6, 7, 8, label=1, id=8, group=2)]
-    found = expanded(boxes, expansion, {AnnotationType.bbox})
+    found = expanded(boxes, expansion, {"boxes"})
     assert [(a.label, a.id, a.group) for a in found] == [(1, 7, 1), (0, 0, 3), (1, 8, 2), (0, 0, 4)]
     assert [a.points for a in found[::2]] == [a.points for a in found[1::2]]
-    assert len(expanded(found, expansion, {AnnotationType.bbox})) == 4
-    again = expanded(found, expansion, {AnnotationType.bbox}, repeats=True)
+    assert len(expanded(found, expansion, {"boxes"})) == 4
+    again = expanded(found, expansion, {"boxes"}, repeats=True)
     assert len(again) == 6
+
+
+def test_labels_of_a_classifier_are_apart():
+    expansion = Expansion(CATEGORIES, None)
+    machine = {"score": 0.6, "source": "machine"}
+    annotations = [Label(1, attributes={"score": 1}), Label(0, attributes=machine)]
+    found = expanded(annotations, expansion, {"labels"})
+    assert labels_of(found) == [(1, 1), (0, 1), (0, 0.6)]
+    annotations = [Label(2, attributes=machine)]
+    assert expanded(annotations, expansion, {"labels"}) == annotations
+    found = expanded(annotations, expansion, {"machine_labels"})
+    assert labels_of(found) == [(2, 0.6), (1, 0.6), (0, 0.6)]
+    assert found[2].attributes["source"] == "machine"

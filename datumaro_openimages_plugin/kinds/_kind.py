@@ -6,7 +6,7 @@ one `KindTable`, sorted by image once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.rows import Table, TableRows
 from datumaro_openimages_plugin.sinks import CsvSink, Sink
-from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows, code_type
+from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows, Runs, code_type
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.files import DatasetFiles
@@ -101,12 +101,14 @@ class Kind:
         by_default: Whether it is read without being asked for.
         needs_sizes: Whether readers need the images' sizes to make sense of its rows.
         link: Called once, when all kinds' rows are read: ties rows of this kind to those of
-            others. Gets the tables by kind and the number of labels.
+            others. Gets the tables by kind and the labels.
         attach: Called for every item, when its annotations are made, if there are files of this
             kind: gets the item, what ``from_rows`` made for it (these do not become annotations
             by themselves then), and the table.
         item_attribute: The attribute of items that ``attach`` fills and that ``writer`` writes;
             the writer is then called for every item that has it.
+        holds: For an item that has ``item_attribute``: Python's ``id()`` of its annotations that
+            are written with this attribute and so by no other kind.
         opened: Opens one of its files.
         sink: Makes the file that its rows are written to.
     """
@@ -128,9 +130,10 @@ class Kind:
     default: Callable[[str], str] = lambda _: ""
     by_default: bool = True
     needs_sizes: bool = False
-    link: Callable[[Mapping[str, KindTable], int], None] | None = None
+    link: Callable[[Mapping[str, KindTable], Labels], None] | None = None
     attach: Callable[[Any, list[Any], KindTable], None] | None = None
     item_attribute: str | None = None
+    holds: Callable[[Any], Collection[int]] | None = None
     opened: Callable[[Source, str], Table] = CsvTable
     sink: Callable[[Callable[[], str], Sequence[str], Callable[[str], str]], Sink] = CsvSink
 
@@ -181,7 +184,8 @@ class KindTable:
     ) -> None:
         """Reads one file of the kind."""
         rows = table.read(columns, on_error)
-        numbers = images.find(rows.text.pop("ImageID"), subset, table.name, on_error)
+        ids = rows.run.pop("ImageID", None) or Runs.of(rows.text.pop("ImageID"))
+        numbers = images.find(ids, subset, table.name, on_error)
         if rows.valid is not None:
             numbers[~rows.valid] = -1
         self.rows.add(table, rows.count)
@@ -233,6 +237,11 @@ class KindTable:
         shift = np.repeat(starts - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
         rows = shift + np.arange(total)
         return (rows if self._order is None else self._order[rows]), counts
+
+    def index(self, column: str, rows: np.ndarray) -> np.ndarray:
+        """(n,) int64: the values of some rows in a column of whole numbers, -1 for none."""
+        values = [-1 if value is None else value for value in self.values[column]]
+        return np.array([*values, -1], np.int64)[self.code[column][rows]]
 
     def text_at(self, column: str, row: int) -> str | None:
         """A row's text in a text column, None where its file lacks the column."""

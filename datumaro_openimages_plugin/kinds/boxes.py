@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datumaro_openimages_plugin._host import AnnotationType, round_points
+from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.labels import confidence, kept
 from datumaro_openimages_plugin.origin import Origin, OriginBbox, other_fields
@@ -64,7 +65,11 @@ CLICK_FIELDS = tuple(f"XClick{i}{axis}" for axis in "XY" for i in range(1, 5))
 ATTRIBUTES = frozenset(("score", *FLAGS))
 
 #: Attribute -> column that is shown on request; the clicks are in the order they were made.
-EXTRA = {"source": "Source", **{name.lower(): name for name in CLICK_FIELDS}}
+EXTRA = {
+    "source": "Source",
+    **{name.lower(): name for name in CLICK_FIELDS},
+    EXTRA_ATTRIBUTE: EXTRA_COLUMN,
+}
 
 _ROUNDING_PX = 0.00501  # points are rounded to 2 digits, and to float32 on some hosts
 
@@ -77,7 +82,7 @@ def default(column: str) -> str:
 def columns(labels: Labels) -> Sequence[Column]:
     """What boxes are made of; V3 train files lack the flags."""
     return (
-        Column("ImageID"),
+        Column("ImageID", "run"),
         Column("LabelName", "code", parse=labels),
         Column("Confidence", "code", required=False, parse=confidence),
         *(Column(name, "number") for name in COORDINATES),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
+from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.origin import Origin, OriginLabel, other_fields
 from datumaro_openimages_plugin.tables import Column
@@ -37,7 +38,7 @@ FIELDS = ("ImageID", "Source", "LabelName", "Confidence")
 ATTRIBUTES = frozenset(("score",))
 
 #: Attribute -> column that is shown on request.
-EXTRA = {"source": "Source"}
+EXTRA = {"source": "Source", EXTRA_ATTRIBUTE: EXTRA_COLUMN}
 
 
 def confidence(text: str) -> float:
@@ -58,7 +59,7 @@ def confidence(text: str) -> float:
 def columns(labels: Labels) -> Sequence[Column]:
     """What labels are made of."""
     return (
-        Column("ImageID"),
+        Column("ImageID", "run"),
         Column("LabelName", "code", parse=labels),
         Column("Confidence", "code", parse=confidence),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
+from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds import labels
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable
 
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
     from datumaro_openimages_plugin.sinks import Sink
     from datumaro_openimages_plugin.writing import KindWriter, Writing
 
-__all__ = ["ATTRIBUTES", "MACHINE", "MACHINE_LABELS", "from_rows", "is_machine"]
+__all__ = ["ATTRIBUTES", "EXTRA", "MACHINE", "MACHINE_LABELS", "from_rows", "is_machine"]
 
 #: The attribute ``source`` of these labels, and the published ``Source``.
 MACHINE = "machine"
 
 #: Attributes that have a column.
 ATTRIBUTES = frozenset(("score", "source"))
+
+#: Attribute -> column that is shown on request only.
+EXTRA = {EXTRA_ATTRIBUTE: EXTRA_COLUMN}
 
 
 def is_machine(annotation: Any) -> bool:
@@ -65,4 +69,5 @@ MACHINE_LABELS = Kind(
     type=AnnotationType.label,
     takes=is_machine,
     attributes=ATTRIBUTES,
+    extra=EXTRA,
 )

@@ -11,6 +11,7 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.errors import FormatError, MissingFileError
+from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.labels import kept
 from datumaro_openimages_plugin.links import TOLERANCE_FRAC, match_boxes
@@ -49,13 +50,13 @@ FIELDS = (
 ATTRIBUTES = frozenset(("box_id", "predicted_iou"))
 
 #: Attribute -> column that is shown on request; clicks are ``x y t;x y t;…``.
-EXTRA = {"clicks": "Clicks"}
+EXTRA = {"clicks": "Clicks", EXTRA_ATTRIBUTE: EXTRA_COLUMN}
 
 
 def columns(labels: Labels) -> Sequence[Column]:
     """What masks are made of."""
     return (
-        Column("ImageID"),
+        Column("ImageID", "run"),
         Column("MaskPath"),
         Column("LabelName", "code", parse=labels),
         Column("BoxID", required=False),
@@ -64,7 +65,7 @@ def columns(labels: Labels) -> Sequence[Column]:
     )
 
 
-def link(tables: Mapping[str, KindTable], labels: int) -> None:
+def link(tables: Mapping[str, KindTable], labels: Labels) -> None:
     """Gives each mask the group of its box: (n,) int64 ``extra["group"]``, 0 for none."""
     masks, boxes = tables["masks"], tables["boxes"]
     masks.extra["group"] = np.zeros(len(masks.image), np.int64)
@@ -72,9 +73,9 @@ def link(tables: Mapping[str, KindTable], labels: int) -> None:
         return
     mask_rows, box_rows = np.flatnonzero(masks.image >= 0), np.flatnonzero(boxes.image >= 0)
     box = match_boxes(
-        _keys(masks, mask_rows, labels),
+        _keys(masks, mask_rows, len(labels.names)),
         np.stack([masks.number[name][mask_rows] for name in BOX_COORDINATES], axis=1),
-        _keys(boxes, box_rows, labels),
+        _keys(boxes, box_rows, len(labels.names)),
         np.stack([boxes.number[name[3:]][box_rows] for name in BOX_COORDINATES], axis=1),
     )
     found = box >= 0
@@ -82,8 +83,7 @@ def link(tables: Mapping[str, KindTable], labels: int) -> None:
 
 
 def _keys(table: KindTable, rows: np.ndarray, labels: int) -> np.ndarray:
-    label = np.array(table.values["LabelName"] or [0], np.int64)[table.code["LabelName"][rows]]
-    return table.image[rows].astype(np.int64) * labels + label
+    return table.image[rows].astype(np.int64) * labels + table.index("LabelName", rows)
 
 
 def from_rows(

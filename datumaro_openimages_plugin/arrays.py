@@ -1,0 +1,72 @@
+"""Arrow arrays to NumPy and back, by their buffers.
+
+Arrow's own conversions, its scalars among them, import pandas when first used, which takes longer
+than reading a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+__all__ = ["bools_to_arrow", "is_null", "texts_to_arrow", "to_arrow", "to_numpy"]
+
+
+def to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """(n,) numbers or bools; where a value is null, whatever its buffer holds."""
+    if not isinstance(values, pa.ChunkedArray):
+        return _one(values)
+    return np.concatenate([np.empty(0, _dtype(values.type)), *map(_one, values.chunks)])
+
+
+def is_null(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """(n,) bool: where a value is null."""
+    if isinstance(values, pa.ChunkedArray):
+        return np.concatenate([np.empty(0, bool), *(is_null(chunk) for chunk in values.chunks)])
+    bitmap = values.buffers()[0]
+    if bitmap is None or not values.null_count:
+        return np.zeros(len(values), bool)
+    return ~_bits(bitmap, values.offset, len(values))
+
+
+def to_arrow(values: np.ndarray) -> pa.Array:
+    """An Arrow array on the memory of (n,) whole numbers."""
+    values = np.ascontiguousarray(values)
+    kind = getattr(pa, values.dtype.name)()
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+
+
+def texts_to_arrow(texts: Sequence[str]) -> pa.Array:
+    """Arrow strings."""
+    encoded = [text.encode() for text in texts]
+    offsets = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum([len(text) for text in encoded], out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
+
+
+def bools_to_arrow(values: np.ndarray) -> pa.Array:
+    """An Arrow array of (n,) bool."""
+    packed = np.packbits(values, bitorder="little")
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(packed)])
+
+
+def _dtype(kind: pa.DataType) -> np.dtype:
+    return np.dtype(str(kind))
+
+
+def _one(values: pa.Array) -> np.ndarray:
+    data = values.buffers()[1]
+    if data is None:
+        return np.empty(0, _dtype(values.type))
+    if pa.types.is_boolean(values.type):
+        return _bits(data, values.offset, len(values))
+    dtype = _dtype(values.type)
+    return np.frombuffer(data, dtype, len(values), values.offset * dtype.itemsize)
+
+
+def _bits(data: pa.Buffer, offset: int, count: int) -> np.ndarray:
+    packed = np.frombuffer(data, np.uint8)
+    return np.unpackbits(packed, bitorder="little")[offset : offset + count].astype(bool)

@@ -1,0 +1,155 @@
+"""The text of any row of an open table, read from its file when it is asked for."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import os
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+
+from datumaro_openimages_plugin.errors import FormatError
+
+__all__ = ["RowText"]
+
+_BLOCK = 1 << 20  # bytes read at once
+
+
+class RowText:
+    """The rows of an open file as text; a file that was changed in place since is refused.
+
+    Args:
+        file: A seekable handle; it stays open as long as this does.
+        name: Its name, for messages.
+        start: Where the first row begins.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, start: int) -> None:
+        self.name = name
+        self._file = file
+        self._start = start
+        self._stamp = self._status()
+        self._offsets: np.ndarray | None = None
+        self._block: tuple[int, bytes] = (0, b"")
+        self._next = -1
+        self._pread = _positioned_read(file)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file has nothing but its header."""
+        return self._start >= self._stamp[0]
+
+    def raw(self, row: int) -> bytes:
+        """The bytes of a row, without its line end.
+
+        Raises:
+            FormatError: The file was changed in place since it was read.
+        """
+        offsets = self._row_offsets()
+        start, stop = int(offsets[row]), int(offsets[row + 1])
+        base, block = self._block
+        if not base <= start <= stop <= base + len(block):
+            self._check_unchanged()
+            # Rows that follow one another are read ahead, single ones are not.
+            ahead = _BLOCK if start == self._next else 0
+            base, block = start, self._read_at(start, max(stop - start, ahead))
+            self._block = base, block
+        self._next = stop
+        return block[start - base : stop - base].rstrip(b"\r\n")
+
+    def raws(self, rows: np.ndarray) -> list[bytes]:
+        """The bytes of some rows, without their line ends; quick where rows lie together.
+
+        Raises:
+            FormatError: The file was changed in place since it was read.
+        """
+        if not len(rows):
+            return []
+        offsets = self._row_offsets()
+        self._check_unchanged()
+        starts, stops = offsets[rows], offsets[rows + 1]
+        base, end = int(starts.min()), int(stops.max())
+        if end - base > max(_BLOCK, 4 * int((stops - starts).sum())):
+            sizes = zip(starts.tolist(), (stops - starts).tolist(), strict=True)
+            return [self._read_at(start, size).rstrip(b"\r\n") for start, size in sizes]
+        block = self._read_at(base, end - base)
+        bounds = zip((starts - base).tolist(), (stops - base).tolist(), strict=True)
+        return [block[start:stop].rstrip(b"\r\n") for start, stop in bounds]
+
+    def values(self, row: int) -> list[str]:
+        """The fields of a row, in the order of `header`; a short row gives fewer."""
+        raw = self.raw(row)
+        if b'"' not in raw:
+            return raw.decode("utf-8", "replace").split(",")
+        text = raw.decode("utf-8", "replace")
+        return next(csv.reader(io.StringIO(text, newline="")), [])
+
+    def _row_offsets(self) -> np.ndarray:
+        """(n + 1,) int64: where each row's bytes begin; found when first asked for."""
+        if self._offsets is None:
+            self._check_unchanged()
+            self._offsets = _row_starts(self._file, self._start)
+        return self._offsets
+
+    def _check_unchanged(self) -> None:
+        if self._status() != self._stamp:
+            raise FormatError("the file changed after it was read; import it again", file=self.name)
+
+    def _read_at(self, start: int, size: int) -> bytes:
+        if self._pread is not None:
+            return self._pread(size, start)
+        self._file.seek(start)
+        return self._file.read(size)
+
+    def _status(self) -> tuple[int, int]:
+        try:
+            status = os.fstat(self._file.fileno())
+        except (OSError, io.UnsupportedOperation):  # a copy in memory
+            return self._file.seek(0, os.SEEK_END), 0
+        return status.st_size, status.st_mtime_ns
+
+
+def _positioned_read(file: BinaryIO) -> Callable[[int, int], bytes] | None:
+    """Reads size bytes at an offset without moving the file, where the system can."""
+    try:
+        return functools.partial(os.pread, file.fileno())
+    except (AttributeError, OSError, io.UnsupportedOperation):
+        return None
+
+
+def _row_starts(file: BinaryIO, start: int) -> np.ndarray:
+    """(n + 1,) int64 byte offsets of rows; a line end inside quotes ends no row."""
+    file.seek(start)
+    ends: list[np.ndarray] = []
+    base, quotes = start, 0
+    while block := file.read(16 << 20):
+        data = np.frombuffer(block, np.uint8)
+        at = np.flatnonzero(data == 10)
+        if quotes or b'"' in block:
+            inside = (np.cumsum(data == 34) + quotes) & 1
+            quotes = int(inside[-1])
+            at = at[inside[at] == 0]
+        ends.append(at + (base + 1))
+        base += len(block)
+    starts = np.concatenate([np.array([start], np.int64), *ends])
+    if starts[-1] != base:
+        starts = np.append(starts, base)
+    return _without_empty(file, starts)
+
+
+def _without_empty(file: BinaryIO, starts: np.ndarray) -> np.ndarray:
+    """Leaves out empty lines, which are no rows."""
+    lengths = np.diff(starts)
+    suspects = np.flatnonzero(lengths <= 2)
+    empty = []
+    for row in suspects.tolist():
+        file.seek(int(starts[row]))
+        if not file.read(int(lengths[row])).strip(b"\r\n"):
+            empty.append(row)
+    if not empty:
+        return starts
+    # A dropped line's start goes; the row before it then ends later, and `raw` strips line ends.
+    return np.delete(starts, empty)

@@ -1,0 +1,223 @@
+"""What has no column of its own comes back through the column Extra, when that is asked for."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import oi_files
+import pytest
+from datumaro.components.annotation import Bbox, Label, Mask, Polygon
+from rich_data import contents, rows
+from shapes_data import SIZE, dataset_of, item_with, picture_in
+
+from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
+
+
+@pytest.fixture
+def picture(tmp_path):
+    return picture_in(tmp_path)
+
+
+def there_and_back(annotations, picture, tmp_path, keep=True, taken=True):
+    """The annotations of one item after an export and an import."""
+    dataset_of(item_with(picture, *annotations)).export(
+        str(tmp_path / "out"), OpenImagesExporter, keep_attributes=keep
+    )
+    extractor = OpenImagesExtractor(str(tmp_path / "out"), keep_attributes=taken)
+    return next(iter(extractor)).annotations
+
+
+def a_mask(**options):
+    image = np.zeros(SIZE, bool)
+    image[2:9, 3:12] = True
+    return Mask(image, **options)
+
+
+VALUES = {
+    "colour": "red, \"dark\" 'ö'\n\ud800\0",
+    "count": 3,
+    "share": 0.1,
+    "seen": True,
+    "note": None,
+    "": "",
+    "source": "mine",
+    "clicks": "many",
+    "extra, column": "x",
+}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda **options: Label(0, **options),
+        lambda **options: Bbox(1, 2, 9, 8, label=0, **options),
+        lambda **options: a_mask(label=0, **options),
+        lambda **options: Polygon([1, 1, 12, 1, 12, 12], label=0, **options),
+    ],
+    ids=["label", "box", "mask", "polygon"],
+)
+@pytest.mark.parametrize("name", VALUES)
+def test_an_attribute_without_a_column_comes_back(made, name, picture, tmp_path):
+    value = VALUES[name]
+    (found,) = there_and_back([made(attributes={name: value})], picture, tmp_path)
+    assert found.attributes[name] == value
+    assert type(found.attributes[name]) is type(value)
+
+
+FIXED = [
+    ("score", "0.50", 0.5),
+    ("score", "", 1.0),
+    ("score", "high", 1.0),
+    ("truncated", "maybe", None),
+    ("truncated", "True", True),
+    ("occluded", 1, True),
+    ("is_inside", np.bool_(True), True),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "plain"), FIXED)
+def test_a_value_that_its_column_changes_comes_back(name, value, plain, picture, tmp_path):
+    box = Bbox(1, 2, 9, 8, label=0, attributes={name: value})
+    (found,) = there_and_back([box], picture, tmp_path)
+    assert found.attributes[name] == value
+    (found,) = OpenImagesExtractor(str(tmp_path / "out")).get("a", "train").annotations
+    assert found.attributes.get(name) == plain
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "plain"),
+    [
+        ("box_id", "a/b", "00000000"),
+        ("box_id", 7, "7"),
+        ("box_id", "", "00000000"),
+        ("predicted_iou", "0.50", 0.5),
+        ("predicted_iou", "?", None),
+    ],
+)
+def test_a_masks_value_that_its_column_changes_comes_back(name, value, plain, picture, tmp_path):
+    (found,) = there_and_back([a_mask(label=0, attributes={name: value})], picture, tmp_path)
+    assert found.attributes[name] == value
+    (found,) = OpenImagesExtractor(str(tmp_path / "out")).get("a", "train").annotations
+    assert found.attributes.get(name) == plain
+
+
+def test_values_that_come_back_by_themselves_need_no_column(picture, tmp_path):
+    flags = {"truncated": True, "occluded": False}
+    box = Bbox(1, 2, 9, 8, label=0, group=4, attributes={"score": 0.25, "rotation": 0.0, **flags})
+    mask = a_mask(label=0, attributes={"box_id": "ab", "predicted_iou": 0.5})
+    there_and_back([box, mask, Label(0, attributes={"score": 0})], picture, tmp_path)
+    for kind in ("bbox", "human-imagelabels", "object-segmentation"):
+        (row,) = rows(tmp_path / "out", kind)
+        assert "Extra" not in row
+
+
+def test_groups_and_layers_come_back(picture, tmp_path):
+    annotations = [
+        Label(0, group=7),
+        Bbox(1, 2, 9, 8, label=0, group=7),
+        Bbox(1, 2, 9, 8, label=0, group=3),
+        Bbox(1, 2, 9, 8, label=1, group=3, z_order=-2),
+        Bbox(4, 2, 9, 8, label=1, group=1),
+        a_mask(label=0, group=0, z_order=5),
+        a_mask(label=1, group=3),
+    ]
+    found = there_and_back(annotations, picture, tmp_path)
+    tag, in_first, second, third, alone, mask, in_second = found
+    assert tag.group == in_first.group != 0
+    assert second.group == third.group == in_second.group != 0
+    assert len({tag.group, second.group, alone.group, mask.group}) == 4
+    assert (third.z_order, mask.z_order, second.z_order) == (-2, 5, 0)
+
+
+def test_what_was_taken_is_written_as_it_was(picture, tmp_path):
+    annotations = [
+        Bbox(1, 2, 9, 8, label=0, group=7, attributes={"colour": "red", "score": "0.50"}),
+        a_mask(label=0, group=7, attributes={"colour": "blue"}),
+        Label(1, attributes={"a": 1}),
+    ]
+    there_and_back(annotations, picture, tmp_path)
+    first = tmp_path / "out"
+    again = [OpenImagesExtractor(str(first), keep_attributes=True)]
+    from datumaro.components.dataset import Dataset
+
+    Dataset.from_extractors(*again).export(
+        str(tmp_path / "again"), OpenImagesExporter, keep_attributes=True
+    )
+    for kind in ("bbox", "human-imagelabels", "object-segmentation"):
+        assert contents(tmp_path / "again", kind) == contents(first, kind)
+
+
+def test_a_changed_or_removed_attribute_is_written_so(picture, tmp_path):
+    box = Bbox(1, 2, 9, 8, label=0, attributes={"colour": "red"})
+    there_and_back([box, Bbox(3, 2, 9, 8, label=0, attributes={"b": 1})], picture, tmp_path)
+    (item,) = list(OpenImagesExtractor(str(tmp_path / "out"), keep_attributes=True))
+    item.annotations[0].attributes["colour"] = "blue"
+    del item.annotations[1].attributes["b"]
+    dataset_of(item).export(str(tmp_path / "again"), OpenImagesExporter, keep_attributes=True)
+    first, second = rows(tmp_path / "again", "bbox")
+    assert json.loads(first["Extra"]) == {"attributes": {"colour": "blue"}}
+    assert second["Extra"] == ""
+
+
+def test_a_column_that_was_changed_since_wins(picture, tmp_path):
+    box = Bbox(1, 2, 9, 8, label=0, attributes={"score": "0.50", "truncated": "maybe"})
+    there_and_back([box], picture, tmp_path)
+    path = tmp_path / "out/annotations/train-annotations-bbox.csv"
+    text = path.read_text()
+    path.write_text(text.replace(",0.50,", ",0.75,").replace("-1,-1,-1,-1,-1", "-1,1,-1,-1,-1"))
+    assert path.read_text() != text
+    (found,) = (
+        OpenImagesExtractor(str(tmp_path / "out"), keep_attributes=True)
+        .get("a", "train")
+        .annotations
+    )
+    assert found.attributes == {"score": 0.75, "truncated": True}
+
+
+def test_without_being_asked_for_nothing_changes(picture, tmp_path):
+    box = Bbox(1, 2, 9, 8, label=0, z_order=3, attributes={"colour": "red"})
+    (found,) = there_and_back([box], picture, tmp_path, taken=False)
+    assert found.attributes == {"score": 1.0} and found.z_order == 0
+    (found,) = there_and_back([box], picture, tmp_path / "b", keep=False)
+    assert found.attributes == {"score": 1.0}
+    assert "Extra" not in next(rows(tmp_path / "b/out", "bbox"))
+
+
+def test_what_json_cannot_hold_is_counted(picture, tmp_path, caplog):
+    attributes = {"a": float("nan"), "b": [1], "c": 1}
+    (found,) = there_and_back([Label(0, attributes=attributes)], picture, tmp_path)
+    assert found.attributes == {"score": 1.0, "c": 1}
+    assert "'a' attributes of label annotations: 1 not written" in caplog.text
+    assert "'b' attributes of label annotations: 1 not written" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no json",
+        "3",
+        "[]",
+        '{"other": 1}',
+        '{"attributes": 1}',
+        '{"attributes": {"a": {}}}',
+        '{"attributes": {"a": NaN}}',
+        '{"attributes": {"a": 1e999}}',
+        '{"group": -1}',
+        '{"group": true}',
+        '{"group": 99999999999}',
+        '{"z_order": 1.5}',
+        "[" * 50_000,
+    ],
+)
+def test_a_damaged_field_is_an_error_with_its_address(text, tmp_path):
+    quoted = '"' + text.replace('"', '""') + '"'
+    files = oi_files.base_files()
+    name = "annotations/train-annotations-human-imagelabels.csv"
+    first, second, *_ = files[name].splitlines()
+    files[name] = f"{first},Extra\n{second},\nb,,/m/1,1,{quoted}\n"
+    oi_files.write(tmp_path, files)
+    with pytest.raises(FormatError, match=r"imagelabels.csv, row 2, column Extra, image 'b': "):
+        list(OpenImagesExtractor(str(tmp_path), keep_attributes=True))
+    assert len(list(OpenImagesExtractor(str(tmp_path)))) == 3
