@@ -38,13 +38,26 @@ _OWN = [
     for module, names in (
         ("plugin", ("OpenImagesExtractor", "OpenImagesImporter", "OpenImagesExporter")),
         (
+            "presets",
+            (
+                "OpenImagesCocoExtractor",
+                "OpenImagesCocoImporter",
+                "OpenImagesReadableExtractor",
+                "OpenImagesReadableImporter",
+                "OpenImagesYoloExtractor",
+                "OpenImagesYoloImporter",
+            ),
+        ),
+        (
             "transforms",
             (
+                "OpenImagesCrowds",
                 "OpenImagesDropBoxes",
                 "OpenImagesDropNegatives",
                 "OpenImagesExpand",
                 "OpenImagesKeepClasses",
                 "OpenImagesNames",
+                "OpenImagesSizes",
             ),
         ),
     )

@@ -6,6 +6,7 @@ import csv
 import json
 import shlex
 import shutil
+import textwrap
 from pathlib import Path
 
 import oi_files
@@ -20,11 +21,13 @@ from datumaro_openimages_plugin.errors import OptionError
 ASSETS = Path(__file__).parents[1] / "assets"
 V7 = ASSETS / "open_images_v7"
 NAMES = (
+    "open_images_crowds",
     "open_images_drop_boxes",
     "open_images_drop_negatives",
     "open_images_expand",
     "open_images_keep_classes",
     "open_images_names",
+    "open_images_sizes",
 )
 
 
@@ -315,14 +318,16 @@ def test_help_has_examples_that_run(name, tmp_path, monkeypatch):
 
     text = Environment().transforms[name].build_cmdline_parser().format_help()
     text = text[text.index("Examples:") :].partition("\noptions:")[0]
-    examples = [part.partition("\n- ")[0] for part in text.split("datum transform ")[1:]]
-    assert examples
+    examples = [part.partition(":\n")[2] for part in text.split("\n- ")[1:]]
+    assert examples and all(name in example for example in examples)
     monkeypatch.chdir(tmp_path)
     shutil.copytree(V7, "my_dataset")
     for example in examples:
-        arguments = shlex.split(example)
-        assert arguments[:2] == ["-t", name]
-        assert main(["transform", *arguments]) == 0
-        out = Path(arguments[arguments.index("-o") + 1])
-        assert rows(out, "*bbox.csv") and list(out.rglob("*.jpg"))
+        before = set(tmp_path.iterdir())
+        if "datum transform" in example:
+            assert main(shlex.split(example)[1:]) == 0
+        else:
+            exec(textwrap.dedent(example), {"Dataset": Dataset})
+        (out,) = set(tmp_path.iterdir()) - before
+        assert any(path.is_file() for path in out.rglob("*"))
         shutil.rmtree(out)

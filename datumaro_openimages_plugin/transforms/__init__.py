@@ -17,11 +17,14 @@ from datumaro_openimages_plugin.transforms.drop import (
 from datumaro_openimages_plugin.transforms.expand import OpenImagesExpand
 from datumaro_openimages_plugin.transforms.keep import OpenImagesKeepClasses
 from datumaro_openimages_plugin.transforms.names import OpenImagesNames
+from datumaro_openimages_plugin.transforms.others import OpenImagesCrowds, OpenImagesSizes
 
 __all__ = [
+    "OpenImagesCrowds",
     "OpenImagesDropBoxes",
     "OpenImagesDropNegatives",
     "OpenImagesExpand",
     "OpenImagesKeepClasses",
     "OpenImagesNames",
+    "OpenImagesSizes",
 ]

@@ -9,7 +9,10 @@ from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, annota
 from datumaro_openimages_plugin.errors import OptionError
 from datumaro_openimages_plugin.transforms.base import Transform, is_machine
 
-__all__ = ["OpenImagesDropBoxes", "OpenImagesDropNegatives", "has_flag", "is_negative"]
+__all__ = ["FLAGS", "OpenImagesDropBoxes", "OpenImagesDropNegatives", "has_flag", "is_negative"]
+
+#: What a box can be known to be, as attributes; `kinds.boxes` has the columns.
+FLAGS = ("occluded", "truncated", "is_group_of", "is_depiction", "is_inside")
 
 
 class OpenImagesDropNegatives(Transform):
@@ -99,14 +102,8 @@ class OpenImagesDropBoxes(Transform):
     ) -> None:
         super().__init__(extractor)
         self._length = "parent"
-        flags = {
-            "is_group_of": group_of,
-            "is_depiction": depiction,
-            "is_inside": inside,
-            "occluded": occluded,
-            "truncated": truncated,
-        }
-        self._flags = [name for name, chosen in flags.items() if chosen]
+        chosen = (occluded, truncated, group_of, depiction, inside)
+        self._flags = [name for name, wanted in zip(FLAGS, chosen, strict=True) if wanted]
 
     def transform_item(self, item: DatasetItem) -> DatasetItem:
         """The item without the boxes and their masks."""
