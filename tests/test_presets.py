@@ -59,7 +59,26 @@ PRESENT = {
     for row in rows("*human-imagelabels.csv")
     if row["Confidence"] == "1"
 }
-BOXES = sorted((row["ImageID"], NAMES[row["LabelName"]]) for row in rows("*bbox.csv"))
+SIDES = ("XMin", "XMax", "YMin", "YMax")
+
+
+def box_rows() -> list[dict[str, str]]:
+    """The rows of the box files, and the boxes that only relationships have."""
+    found = rows("*bbox.csv")
+    known = [[row["ImageID"], row["LabelName"], *(float(row[s]) for s in SIDES)] for row in found]
+    for row in rows("*vrd.csv"):
+        for end in "12" if row["RelationshipLabel"] != "is" else "1":
+            sides = [float(row[side + end]) for side in SIDES]
+            key = [row["ImageID"], row[f"LabelName{end}"], *sides]
+            if not any(one[:2] == key[:2] and one[2:] == pytest.approx(sides, abs=1e-5)
+                       for one in known):  # fmt: skip
+                known.append(key)
+                extra = {side: row[side + end] for side in SIDES}
+                found.append({"ImageID": key[0], "LabelName": key[1], "IsGroupOf": "-1", **extra})
+    return found
+
+
+BOXES = sorted((row["ImageID"], NAMES[row["LabelName"]]) for row in box_rows())
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +131,7 @@ def test_coco_as_pycocotools_reads_it(converted, capsys):
                 if box["segmentation"]:
                     assert coco.annToMask(box).any()
     expected = []
-    for row in rows("*bbox.csv"):
+    for row in box_rows():
         crowd = int(row["IsGroupOf"] == "1")
         x1, y1, x2, y2 = corners(row, known[row["ImageID"]])
         # The 0.3 line takes a crowd's box from its mask, which is made of whole pixels.
@@ -199,7 +218,7 @@ def yolo_boxes(folder: Path, classes: list[str]) -> list[tuple[str, str, list[fl
 
 def assert_yolo(found) -> None:
     assert sorted(pair[:2] for pair in found) == BOXES
-    for row in rows("*bbox.csv"):
+    for row in box_rows():
         x1, y1, x2, y2 = corners(row, (1, 1))
         box = [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1]
         wanted = row["ImageID"], NAMES[row["LabelName"]], pytest.approx(box, abs=2e-4)
