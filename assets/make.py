@@ -46,6 +46,7 @@ RELATIONSHIPS = (
     "ImageID,LabelName1,LabelName2,XMin1,XMax1,YMin1,YMax1,XMin2,XMax2,YMin2,YMax2,"
     "RelationshipLabel"
 )
+POINTS = "ImageId,X,Y,Label,EstimatedYesNo,Source,YesVotes,NoVotes,UnsureVotes,TextLabel"
 SUBSETS = ("train", "validation", "test")
 
 
@@ -204,6 +205,12 @@ def published_relationship(
     return [scene.id, labels[0], second, *boxes, relation]
 
 
+def published_point(scene: Scene, x: float, y: float, label: str, *rest: str) -> list[str]:
+    answer, *votes, words = rest
+    place = [trimmed(x / scene.grid[1], 9), trimmed(y / scene.grid[0], 9)]
+    return [scene.id, *place, label, answer, "ih", *votes, words]
+
+
 def write_v7(root: Path) -> None:
     for scene in V7:
         write_media(root, scene, cv2.IMWRITE_PNG_BILEVEL, 1)
@@ -254,6 +261,8 @@ def write_v7_subset(folder: Path, subset: str, scenes: list[Scene]) -> None:
         published_relationship(scene, *found) for scene in scenes for found in scene.relationships
     ]
     write_csv(folder / f"oidv6-{subset}-annotations-vrd.csv", RELATIONSHIPS, rows, "\n")
+    rows = [published_point(scene, *point) for scene in scenes for point in scene.points]
+    write_csv(folder / f"oidv7-{val}-annotations-point-labels.csv", POINTS, rows, "\n")
 
 
 def main(folder: Path) -> None:

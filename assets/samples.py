@@ -76,6 +76,8 @@ class Scene:
     relationships: tuple[tuple[int, str, int | str], ...] = ()
     # Things that only relationships have; they are drawn and numbered after `things`.
     related_things: tuple[Thing, ...] = ()
+    # x, y in pixels of the grid, label, answer, votes for yes, no and unsure, words of the label.
+    points: tuple[tuple[float, float, str, str, str, str, str, str], ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -226,6 +228,11 @@ V7 = (
             (0, "interacts_with", 1), (0, "is", WALK), (0, "holds", 2), (2, "is", TEXTILE)
         ),
         related_things=(Thing(TOY, "ball", (40, 30, 52, 42), YELLOW),),
+        points=(
+            (34, 40, PERSON, "yes", "3", "0", "0", ""),
+            (60.5, 50, DOG, "no", "1", "2", "0", "a dog's nose"),
+            (110, 8, GARDEN, "unsure", "1", "1", "1", ""),
+        ),
     ),
     Scene(
         "0badc0ffee123456", "train", (60, 80), (49, 65),
@@ -261,6 +268,7 @@ V7 = (
         "Parked", "Ann Example", rotation="", listed_size=False,
         machine_labels=((CAR, "1.0"), (VEHICLE, "0.8")),
         relationships=((2, "at", 0), (2, "is", WALK)),
+        points=((50, 50, CAR, "yes", "2", "0", "0", ""), (3, 3, CAR, "no", "0", "3", "0", "")),
     ),
     Scene(
         "3c3c3c3c5a5a5a5a", "validation", (64, 64), (77, 77),
@@ -287,6 +295,7 @@ V7 = (
         "bead5bead5bead50", "test", (48, 64), (48, 64),
         labels=((VERIFIED, PERSON, "0"), (CROWD, VEHICLE, "0")),
         title="Meadow", author="Bo, Example", machine_labels=((DANCE, "0.5"),),
+        points=((24, 60.25, GARDEN, "yes", "5", "1", "0", ""),),
     ),
     Scene("fedcba9876543210", "test", (48, 64), (48, 64), title="Sky", author="Zoë Example"),
 )  # fmt: skip

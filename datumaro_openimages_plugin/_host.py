@@ -11,7 +11,14 @@ from typing import Any
 
 import attr
 from datumaro.components import annotation as _annotation
-from datumaro.components.annotation import AnnotationType, Bbox, Label, LabelCategories, Mask
+from datumaro.components.annotation import (
+    AnnotationType,
+    Bbox,
+    Label,
+    LabelCategories,
+    Mask,
+    Points,
+)
 from datumaro.components.media import Image, MediaElement
 
 try:
@@ -72,6 +79,7 @@ __all__ = [
     "MediaElement",
     "NullExportContext",
     "NullImportContext",
+    "Points",
     "annotation_type",
     "annotations_list",
     "encoded_bytes",

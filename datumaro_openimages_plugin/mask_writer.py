@@ -10,7 +10,7 @@ from datumaro_openimages_plugin.kinds import boxes, masks
 from datumaro_openimages_plugin.mask_files import MaskFiles
 from datumaro_openimages_plugin.shapes import is_outline
 from datumaro_openimages_plugin.sinks import Sink
-from datumaro_openimages_plugin.writing import Writing
+from datumaro_openimages_plugin.writing import Writing, write_row
 
 __all__ = ["MaskWriter"]
 
@@ -54,18 +54,7 @@ class MaskWriter:
         fields |= self._writing.shown_columns(
             "mask annotation", mask.attributes, masks.EXTRA, masks.ATTRIBUTES
         )
-        self._write_row(origin, fields)
-
-    def _write_row(self, origin: Any, fields: Mapping[str, str]) -> None:
-        """Writes a row as it stood where nothing of it changed, else its fields."""
-        if origin is not None:
-            old = origin.fields
-            if self._sink.accepts_raw(list(old), origin.line_end) and old == fields:
-                raw = origin.raw
-                if raw is not None:
-                    self._sink.raw(raw)
-                    return
-        self._sink.row(fields)
+        write_row(self._sink, origin, fields)
 
     def flush(self) -> None:
         """Reports; rows are written as they come."""

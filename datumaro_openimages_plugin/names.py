@@ -73,7 +73,6 @@ LISTS = ("attribute_list", "relationship_list", "triplet_list")
 
 #: Kinds that this format knows and this version leaves alone; their files are reported.
 UNREAD: dict[str, tuple[str, ...]] = {
-    "point labels": ("{subset}-annotations-point-labels.csv", "points.csv"),
     "narratives": ("{subset}_localized_narratives.jsonl", "{subset}_captions.jsonl"),
 }
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import attr
 
-from datumaro_openimages_plugin._host import Bbox, DatasetItem, Label, Mask
+from datumaro_openimages_plugin._host import Bbox, DatasetItem, Label, Mask, Points
 from datumaro_openimages_plugin.classes import ClassList
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "OriginItem",
     "OriginLabel",
     "OriginMask",
+    "OriginPoints",
     "RowSource",
     "other_fields",
 ]
@@ -254,6 +255,7 @@ def _values(cls: type) -> Callable[[Any], tuple[Any, ...]]:
 
 _label_values = _values(Label)
 _bbox_values = _values(Bbox)
+_points_values = _values(Points)
 _item_values = _values(DatasetItem)
 
 
@@ -321,6 +323,28 @@ class OriginMask(Mask):
 
     def as_dict(self) -> dict[str, Any]:
         """The fields of a `Mask`."""
+        return _without_origin(self)
+
+
+@attr.attrs(slots=True, init=False, eq=False, order=False)
+class OriginPoints(Points):
+    """Points that know their row; equal to `Points` of the same values."""
+
+    origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
+
+    def __init__(self, *args: Any, origin: Origin | None = None, **kwargs: Any) -> None:
+        Points.__init__(self, *args, **kwargs)
+        self.origin = origin
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, Points):
+            return NotImplemented
+        return _points_values(self) == _points_values(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields of `Points`."""
         return _without_origin(self)
 
 

@@ -9,7 +9,7 @@ from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
 from datumaro_openimages_plugin.errors import AnnotationError
 from datumaro_openimages_plugin.kinds.relationships import ATTRIBUTE, IS, to_fields
 from datumaro_openimages_plugin.sinks import Sink
-from datumaro_openimages_plugin.writing import Writing
+from datumaro_openimages_plugin.writing import Writing, write_row
 
 __all__ = ["RelationshipWriter"]
 
@@ -56,13 +56,7 @@ class RelationshipWriter:
         if fields is None:
             self._writing.lost["relationships on images of unknown size"] += 1
             return
-        origin = getattr(relationship, "origin", None)
-        if origin is not None and origin.fields == fields:
-            raw = origin.raw
-            if raw is not None and self._sink.accepts_raw(list(fields), origin.line_end):
-                self._sink.raw(raw)
-                return
-        self._sink.row(fields)
+        write_row(self._sink, getattr(relationship, "origin", None), fields)
 
     def _refuse(self, item: DatasetItem, reason: str, value: Any) -> None:
         error = AnnotationError(

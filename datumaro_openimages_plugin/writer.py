@@ -211,6 +211,10 @@ class Writer:
                     annotations = [a for a in annotations if not kind.takes(a)]
             if mine:
                 self._writer_of(kind, item.subset).add(mine, item, size)
+            if kind.takes is None:
+                return
+        for annotation in annotations:
+            self.lost[f"{annotation.type.name} annotations"] += 1
 
     def _shapes(
         self, others: list[Any], item: DatasetItem, size: tuple[int, int] | None

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from datumaro_openimages_plugin import extras
 from datumaro_openimages_plugin._host import DatasetItem
+from datumaro_openimages_plugin.sinks import Sink
 from datumaro_openimages_plugin.target import Target
 
-__all__ = ["KindWriter", "Refuse", "Writing", "missing_label"]
+__all__ = ["KindWriter", "Refuse", "RowByRow", "Writing", "missing_label", "write_row"]
 
 Refuse = Callable[[ValueError, DatasetItem, Any], None]
 """Gets the error of an annotation, its item, and the annotation."""
@@ -84,6 +85,73 @@ class Writing:
             elif name not in known:
                 self.lost[f"{name!r} attributes of {what}s"] += 1
         return found
+
+
+class RowByRow:
+    """A writer of one subset's annotations of a kind of which there are not so many.
+
+    Args:
+        sink: The table.
+        writing: What the export's writers share.
+        what: What its annotations are called in reports.
+        to_fields: Makes the row of an annotation of its LabelName, its item, the size of its
+            image and the row that it was read from; gives None where the size is needed.
+        known: Attributes that ``to_fields`` writes.
+        extra: Attribute -> column of those that are shown on request.
+        kind: The kind's name; rows of other kinds are not taken for its own.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        writing: Writing,
+        what: str,
+        to_fields: Callable[..., dict[str, str] | None],
+        known: frozenset[str],
+        extra: Mapping[str, str],
+        kind: str,
+    ) -> None:
+        self._sink = sink
+        self._writing = writing
+        self._what = what
+        self._to_fields = to_fields
+        self._known = known
+        self._extra = extra
+        self._kind = kind
+
+    def add(self, annotations: list[Any], item: DatasetItem, size: tuple[int, int] | None) -> None:
+        """Writes an item's annotations."""
+        for annotation in annotations:
+            origin = getattr(annotation, "origin", None)
+            if origin is not None and origin.kind != self._kind:
+                origin = None
+            try:
+                label = self._writing.label_name(annotation)
+                old = {} if origin is None else origin.fields
+                fields = self._to_fields(annotation, label, item.id, size, old)
+                if fields is None:
+                    self._writing.lost[f"{self._what} on images of unknown size"] += 1
+                    continue
+                fields |= self._writing.shown_columns(
+                    f"{self._what} annotation", annotation.attributes, self._extra, self._known
+                )
+            except ValueError as error:
+                self._writing.refuse(error, item, annotation)
+                continue
+            write_row(self._sink, origin, fields)
+
+    def flush(self) -> None:
+        """Nothing waits to be written."""
+
+
+def write_row(sink: Sink, origin: Any, fields: Mapping[str, str]) -> None:
+    """Writes a row as it stood where nothing of it changed, else its fields."""
+    if origin is not None and origin.fields == fields:
+        raw = origin.raw
+        if raw is not None and sink.accepts_raw(list(fields), origin.line_end):
+            sink.raw(raw)
+            return
+    sink.row(fields)
 
 
 def missing_label(label: int | None, count: int) -> str:

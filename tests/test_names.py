@@ -62,7 +62,7 @@ NAMES: dict[str, tuple[str, str | None]] = {
     "v7/oidv7-val-annotations-human-imagelabels.csv": ("labels", VALIDATION),
     "v7/oidv7-train-annotations-human-imagelabels.csv": ("labels", TRAIN),
     "v7/oidv7-val-annotations-machine-imagelabels.csv": ("machine_labels", VALIDATION),
-    "v7/oidv7-val-annotations-point-labels.csv": ("point labels", VALIDATION),
+    "v7/oidv7-val-annotations-point-labels.csv": ("points", VALIDATION),
     "v7/oidv7-class-descriptions.csv": ("classes", None),
     "v7/oidv7-class-descriptions-boxable.csv": ("classes", None),
     # The challenges
@@ -96,7 +96,7 @@ NAMES: dict[str, tuple[str, str | None]] = {
     "validation/labels/detections.csv": ("boxes", VALIDATION),
     "test/labels/segmentations.csv": ("masks", TEST),
     "test/labels/relationships.csv": ("relationships", TEST),
-    "test/labels/points.csv": ("point labels", TEST),
+    "test/labels/points.csv": ("points", TEST),
     "train/metadata/image_ids.csv": ("images", TRAIN),
     "train/metadata/classes.csv": ("classes", None),
     "train/metadata/hierarchy.json": ("hierarchy", None),
