@@ -55,8 +55,6 @@ def walked(value):
             for child in walk(part, {**path, id(node): node["LabelName"]})
         ]
         below.setdefault(node["LabelName"], Counter()).update(name for name in found)
-        for part in node.get("Part", []):
-            walk(part, {})
         return [node["LabelName"], *found]
 
     walk(value, {})
@@ -86,7 +84,7 @@ def test_repeats_by_hand():
 def test_parts_and_the_root_are_not_followed():
     assert tree().above("P") == ()
     assert tree().below("root") == ("A", "D", "P", "B", "C")
-    assert tree().above("Q") == ("P",)
+    assert "Q" not in tree() and tree().above("Q") == ()
     assert tree().above("unknown") == ()
 
 

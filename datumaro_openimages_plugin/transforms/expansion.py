@@ -31,9 +31,12 @@ class TreeExpansion:
         self._root = hierarchy.root
         self._places: dict[str, list[int]] = defaultdict(list)
         self._children: dict[int, list[int]] = defaultdict(list)
+        reached: list[bool] = []
         for number, node in enumerate(hierarchy.nodes):
-            self._places[node.name].append(number)
-            if node.kind == SUBCATEGORY:
+            # The script never looks below a part, not even for subcategories of it.
+            reached.append(not node.kind or (node.kind == SUBCATEGORY and reached[node.parent]))
+            if reached[-1]:
+                self._places[node.name].append(number)
                 self._children[node.parent].append(number)
 
     def __contains__(self, name: str) -> bool:
