@@ -17,6 +17,7 @@ _PUBLIC = {
     "OpenImagesImporter": "plugin",
     "OpenImagesError": "errors",
     "OpenImagesPath": "plugin",
+    "missing_images": "choose",
     "register": "loader",
     "unregister": "loader",
 }
@@ -30,6 +31,7 @@ __all__ = [
     "OpenImagesImporter",
     "OpenImagesPath",
     "__version__",
+    "missing_images",
     "register",
     "unregister",
 ]

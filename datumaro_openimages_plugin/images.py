@@ -226,6 +226,17 @@ class Images:
         self._ids, self._subsets, self._row_of = [], [], np.empty(0, np.int64)
         self._add(ids, subsets, row_of)
 
+    def keep(self, chosen: np.ndarray) -> np.ndarray:
+        """Leaves out the images that are not chosen: (n,) bool.
+
+        Returns:
+            (n,) int32: the new number of each image, -1 for those that are gone.
+        """
+        numbers = np.where(chosen, np.cumsum(chosen) - 1, -1).astype(np.int32)
+        self._drop(np.flatnonzero(~chosen))
+        self._full = None
+        return numbers
+
     def _subset_code(self, name: str) -> int:
         if name not in self.subset_names:
             self.subset_names.append(name)
@@ -329,8 +340,14 @@ class Images:
 
     # Sizes
 
-    def set_sizes(self, meta: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    def set_sizes(
+        self, meta: Mapping[str, tuple[int, int]], others: bool = True
+    ) -> dict[str, tuple[int, int]]:
         """Takes the sizes that are known beforehand: id -> (height, width).
+
+        Args:
+            meta: The sizes.
+            others: Whether those of images that are not here are asked for.
 
         Returns:
             Those of images that are not here.
@@ -340,9 +357,11 @@ class Images:
         heights = np.append(known.heights, 0).astype(np.int32)
         widths = np.append(known.widths, 0).astype(np.int32)
         self._meta = heights[at], widths[at]
-        others = IdIndex(self.ids).look_up(known.names) < 0
-        names = known.names.filter(bools_to_arrow(others)).to_pylist()
-        sizes = known.heights[others].tolist(), known.widths[others].tolist()
+        if not others:
+            return {}
+        absent = IdIndex(self.ids).look_up(known.names) < 0
+        names = known.names.filter(bools_to_arrow(absent)).to_pylist()
+        sizes = known.heights[absent].tolist(), known.widths[absent].tolist()
         return dict(zip(names, zip(*sizes, strict=True), strict=True))
 
     def known_sizes(self, numbers: np.ndarray) -> tuple[list[int], list[int]]:

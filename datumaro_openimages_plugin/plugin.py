@@ -65,6 +65,10 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
             wrote because they have no column of their own.
         stream: Whether a ``StreamDataset`` asks; items are made the same way.
         ctx: Datumaro's error policy and progress reporter.
+        merge_policy: Datumaro passes it on; there is nothing to merge.
+        choice: What to import, by the arguments of `choice.Choice`: ``kinds``, ``subsets``,
+            ``classes``, ``descendants``, ``only_matching``, ``image_ids``, ``negatives``,
+            ``max_images``, ``seed``, ``shard``.
 
     Raises:
         NotADirectoryError: ``path`` is neither a folder nor a zip.
@@ -83,6 +87,8 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         keep_attributes: bool = False,
         stream: bool = False,
         ctx: ImportContext | None = None,
+        merge_policy: str | None = None,
+        **choice: Any,
     ) -> None:
         if label_names not in LABEL_NAMES:
             raise FormatError("label_names must be 'id' or 'display'", value=label_names)
@@ -90,13 +96,25 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
             raise NotADirectoryError(errno.ENOTDIR, "Can't find dataset directory", path)
         if not (image_meta is None or isinstance(image_meta, (Mapping, str))):
             raise TypeError("image_meta must be None, a mapping id -> (height, width), or a name")
-        self._arguments = (path, image_meta, label_names, show_columns, keep_attributes, stream)
         self._stream = stream
         self._policy = None if ctx is None else ctx.error_policy
         self._error: FormatError | None = None
+        from datumaro_openimages_plugin.choice import Choice
         from datumaro_openimages_plugin.reader import Reader
         from datumaro_openimages_plugin.staging import recover
 
+        chosen = Choice(**choice)
+        self._arguments = (
+            path,
+            {
+                "image_meta": image_meta,
+                "label_names": label_names,
+                "show_columns": show_columns,
+                "keep_attributes": keep_attributes,
+                "stream": stream,
+                **vars(chosen),
+            },
+        )
         recover(path)
         self._reader = Reader(
             path,
@@ -105,6 +123,7 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
             label_names == "display",
             show_columns,
             keep_attributes,
+            chosen,
         )
         super().__init__(subsets=self._reader.subset_names, ctx=ctx)
         self._length = len(self._reader.images)
@@ -158,22 +177,8 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         return self
 
 
-def _reopened(
-    path: str,
-    image_meta: Any,
-    label_names: str,
-    show_columns: bool,
-    keep_attributes: bool,
-    stream: bool,
-) -> OpenImagesExtractor:
-    return OpenImagesExtractor(
-        path,
-        image_meta=image_meta,
-        label_names=label_names,
-        show_columns=show_columns,
-        keep_attributes=keep_attributes,
-        stream=stream,
-    )
+def _reopened(path: str, options: dict[str, Any]) -> OpenImagesExtractor:
+    return OpenImagesExtractor(path, **options)
 
 
 class _Subset(DatasetBase):  # type: ignore[misc]
@@ -226,6 +231,9 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
             action="store_true",
             help="Take back attributes and groups without a column of their own",
         )
+        from datumaro_openimages_plugin.choice import add_arguments
+
+        add_arguments(parser)
         return parser
 
     @classmethod

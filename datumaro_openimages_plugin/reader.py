@@ -27,6 +27,9 @@ from datumaro_openimages_plugin._host import (
 )
 from datumaro_openimages_plugin.archive import open_source
 from datumaro_openimages_plugin.arrays import to_arrow
+from datumaro_openimages_plugin.choice import Choice
+from datumaro_openimages_plugin.choose import choose
+from datumaro_openimages_plugin.choose_names import ClassNames
 from datumaro_openimages_plugin.classes import categories_from_classes, unique_display_names
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.files import DatasetFiles
@@ -58,6 +61,7 @@ class Reader:
         display_names: Whether labels are named by DisplayName rather than by LabelName.
         show_columns: Whether columns without a place in Datumaro become attributes.
         keep_attributes: Whether the column ``Extra`` is taken back; see `extra_column`.
+        choice: What is read; None for everything that is read unasked.
 
     Raises:
         FormatError: A file is damaged as a whole, or what ``on_error`` raises.
@@ -72,7 +76,9 @@ class Reader:
         display_names: bool = False,
         show_columns: bool = False,
         keep_attributes: bool = False,
+        choice: Choice | None = None,
     ) -> None:
+        self._choice = choice or Choice()
         self.files = DatasetFiles(open_source(path))
         self._source = self.files.source
         self._report = on_error
@@ -88,14 +94,17 @@ class Reader:
             self.classes, self._source.root, self._shown, other_sizes, self._lists()
         )
         self.images = Images(self._shared)
+        self._skipped = self._subsets_to_skip()
         self._read_image_lists()
         #: Kind -> its rows, empty for kinds that are not read.
         self.tables = {kind.name: KindTable(TableRows(self._shared, kind.name)) for kind in KINDS}
-        self._read_tables([kind for kind in KINDS if kind.by_default])
+        partial = self._read_tables(self._choice.kinds_read()) or self._skips_files()
+        if partial:
+            self._shared.left_out.append(f"what was not chosen ({self._choice})")
         if display_names:
             every = replace(self.classes, names=tuple(self.labels.names))
             self._shown.update(unique_display_names(every))
-        other_sizes.update(self.images.set_sizes(self._sizes(image_meta)))
+        other_sizes.update(self.images.set_sizes(self._sizes(image_meta), others=not partial))
         if self._refused:
             self._shared.left_out.append(f"{self._refused} rows with errors")
         self._missing: set[str] | None = None
@@ -107,10 +116,35 @@ class Reader:
 
     # Files and columns
 
+    def _subsets_to_skip(self) -> set[str]:
+        """The subsets whose files need not be opened, since each file has its own subset's."""
+        if self._choice.subsets is None:
+            return set()
+        listed = {subset for subset, _ in self.files.by_subset("images") if subset is not None}
+        files = [file for kind in KINDS for file in self.files.best(kind.name)]
+        if not all(file.subset in listed for file in files):
+            return set()
+        return listed - set(self._choice.subsets)
+
+    def _skips_files(self) -> bool:
+        """Whether any file was not read that is read unasked."""
+        unread = [
+            kind.name for kind in KINDS if kind.by_default and not self.tables[kind.name].files
+        ]
+        return bool(self._skipped) or any(self.files.all(name) for name in unread)
+
+    def _subset_names(self) -> set[str]:
+        """All subsets that there are, read or not."""
+        kinds = ("images", *KINDS_BY_NAME)
+        named = {file.subset for name in kinds for file in self.files.all(name)}
+        return {name for name in named if name is not None} | set(self.images.subset_names)
+
     def _read_image_lists(self) -> None:
         first: list[str] = []
         further: list[str] = []
         for subset, files in self.files.by_subset("images"):
+            if subset in self._skipped:
+                continue
             for number, file in enumerate(files):
                 again = number > 0 or self.images.has_full_list
                 self.images.read_list(self._source, file.name, subset, self._on_error)
@@ -129,7 +163,8 @@ class Reader:
             for file in self.files.best(kind)[:1]
         }
 
-    def _read_tables(self, kinds: Sequence[Kind]) -> None:
+    def _read_tables(self, kinds: Sequence[Kind]) -> bool:
+        """Reads the tables of some kinds; whether the choice left anything out of them."""
         columns = {kind.name: kind.columns(self.labels) for kind in KINDS}
         if self._keep_attributes:
             for kind in KINDS:
@@ -139,15 +174,23 @@ class Reader:
             table = self.tables[kind.name]
             self.files.report_choice(kind.name)
             for file in self.files.best(kind.name):
+                if file.subset in self._skipped:
+                    continue
                 opened = kind.opened(self._source, file.name)
                 subset = self._subset(file)
                 table.read(opened, columns[kind.name], self.images, subset, self._on_error)
+        partial = False
+        if self._choice.narrows:
+            names = ClassNames(self.classes, self.labels.names)
+            subsets = self._subset_names()
+            partial = choose(self._choice, self.tables, self.images, names, subsets)
         for name, table in self.tables.items():
             table.finish(columns[name], len(self.images))
             table.rows.label_names = self.labels.names
         for kind in kinds:
             if kind.link is not None:
                 kind.link(self.tables, self.labels)
+        return partial
 
     def _subset(self, file: FoundFile) -> str:
         if file.subset is not None:

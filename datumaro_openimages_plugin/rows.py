@@ -60,6 +60,7 @@ class TableRows:
         self.kind = kind
         self._tables: list[Table] = []
         self._starts: list[int] = []
+        self._chosen: list[np.ndarray | None] = []
         self.count = 0
         #: The typed columns of all rows; see `kinds._kind.KindTable`.
         self.number: dict[str, np.ndarray] = {}
@@ -68,9 +69,16 @@ class TableRows:
         #: LabelName by the label index that rows had when they were read.
         self.label_names: Sequence[str] = ()
 
-    def add(self, table: Table, count: int) -> None:
-        """Appends a table of ``count`` rows."""
+    def add(self, table: Table, count: int, chosen: np.ndarray | None = None) -> None:
+        """Appends a table of ``count`` rows.
+
+        Args:
+            table: The table.
+            count: How many rows.
+            chosen: (count,) their row numbers in the table, None for all of it.
+        """
         self._tables.append(table)
+        self._chosen.append(chosen)
         self._starts.append(self.count)
         self.count += count
 
@@ -82,7 +90,8 @@ class TableRows:
     def locate(self, row: int) -> tuple[Table, int]:
         """The table of a row, and the row's number in it."""
         at = bisect_right(self._starts, row) - 1
-        return self._tables[at], row - self._starts[at]
+        local, chosen = row - self._starts[at], self._chosen[at]
+        return self._tables[at], local if chosen is None else int(chosen[local])
 
     def fields(self, row: int) -> dict[str, str]:
         """The row's text by column name, in the file's order; a short row is filled up."""
@@ -113,5 +122,6 @@ class TableRows:
         """Groups row numbers by table: (table, rows in it, their positions in ``rows``)."""
         which = np.searchsorted(self._starts, rows, side="right") - 1
         for at in np.unique(which).tolist():
-            chosen = np.flatnonzero(which == at)
-            yield self._tables[at], rows[chosen] - self._starts[at], chosen
+            places = np.flatnonzero(which == at)
+            local, chosen = rows[places] - self._starts[at], self._chosen[at]
+            yield self._tables[at], local if chosen is None else chosen[local], places

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.archive import Source
+from datumaro_openimages_plugin.arrays import bools_to_arrow
 from datumaro_openimages_plugin.rows import Table, TableRows
 from datumaro_openimages_plugin.sinks import CsvSink, Sink
 from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows, Runs, code_type
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from datumaro_openimages_plugin.images import Images
     from datumaro_openimages_plugin.writing import KindWriter, Writing
 
-__all__ = ["Batch", "Kind", "KindTable", "Labels"]
+__all__ = ["Batch", "Kind", "KindTable", "Labels", "Part"]
 
 
 class Labels:
@@ -97,6 +98,9 @@ class Kind:
             no other kind takes.
         attributes: Attributes of the annotations that have a column.
         extra: Attribute -> column that is shown on request only.
+        class_columns: Code columns that name a class, by its label index or by its LabelName;
+            choosing goes by them.
+        negative: A code column, and the value that says that the class is absent.
         default: What the published files have in a column where nothing is known.
         by_default: Whether it is read without being asked for.
         needs_sizes: Whether readers need the images' sizes to make sense of its rows.
@@ -127,6 +131,8 @@ class Kind:
     takes: Callable[[Any], bool] | None = None
     attributes: frozenset[str] = frozenset()
     extra: Mapping[str, str] = field(default_factory=dict)
+    class_columns: tuple[str, ...] = ("LabelName",)
+    negative: tuple[str, Any] | None = None
     default: Callable[[str], str] = lambda _: ""
     by_default: bool = True
     needs_sizes: bool = False
@@ -144,6 +150,34 @@ class Kind:
 
 
 @dataclass
+class Part:
+    """The rows of one file, before those of all files are joined.
+
+    ``image``: (n,) int32 image numbers, -1 for rows that are left out. ``chosen``: (n,) their row
+    numbers in the file, None where all of them are here.
+    """
+
+    table: Table
+    image: np.ndarray
+    rows: Rows
+    chosen: np.ndarray | None = None
+
+    def keep(self, wanted: np.ndarray) -> None:
+        """Leaves the rows out that are not wanted: (n,) bool."""
+        if wanted.all():
+            return
+        rows, mask = self.rows, bools_to_arrow(wanted)
+        self.chosen = np.flatnonzero(wanted) if self.chosen is None else self.chosen[wanted]
+        self.image = self.image[wanted]
+        self.rows = Rows(
+            len(self.image),
+            text={name: values.filter(mask) for name, values in rows.text.items()},
+            number={name: values[wanted] for name, values in rows.number.items()},
+            code={name: (codes[wanted], values) for name, (codes, values) in rows.code.items()},
+        )
+
+
+@dataclass
 class KindTable:
     """All rows of one kind: typed columns in file order, and where each image's rows are.
 
@@ -155,7 +189,7 @@ class KindTable:
     text: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     files: int = 0
-    _parts: list[tuple[np.ndarray, Rows]] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
     _order: np.ndarray | None = None
     _offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
 
@@ -188,33 +222,31 @@ class KindTable:
         numbers = images.find(ids, subset, table.name, on_error)
         if rows.valid is not None:
             numbers[~rows.valid] = -1
-        self.rows.add(table, rows.count)
         self.files += 1
-        self._parts.append((numbers, rows))
+        self.parts.append(Part(table, numbers, rows))
         # Arrow keeps the memory of the whole file for later otherwise.
         pa.default_memory_pool().release_unused()
 
     def finish(self, columns: Sequence[Column], images: int) -> None:
         """Joins the files' columns and sorts the rows by image, keeping their order."""
-        if not self._parts:
+        if not self.parts:
             self._offsets = np.zeros(images + 1, np.int64)
             return
-        self.image = _joined([numbers for numbers, _ in self._parts])
+        for part in self.parts:
+            self.rows.add(part.table, part.rows.count, part.chosen)
+        self.image = _joined([part.image for part in self.parts])
+        every = [part.rows for part in self.parts]
         for column in columns:
             if column.type == "number":
-                self.number[column.name] = _joined(
-                    [_numbers(rows, column.name) for _, rows in self._parts]
-                )
+                self.number[column.name] = _joined([_numbers(rows, column.name) for rows in every])
             elif column.type == "code":
-                self.code[column.name], self.values[column.name] = _codes(
-                    [rows for _, rows in self._parts], column
-                )
+                self.code[column.name], self.values[column.name] = _codes(every, column)
             elif column.name != "ImageID":
                 self.text[column.name] = pa.chunked_array(
-                    [chunk for _, rows in self._parts for chunk in _texts(rows, column.name)],
+                    [chunk for rows in every for chunk in _texts(rows, column.name)],
                     pa.string(),
                 )
-        self._parts = []
+        self.parts = []
         self._sort(images)
 
     def _sort(self, images: int) -> None:

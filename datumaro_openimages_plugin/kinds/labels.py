@@ -161,5 +161,6 @@ LABELS = Kind(
     writer=_writer,
     type=AnnotationType.label,
     attributes=ATTRIBUTES,
+    negative=("Confidence", 0.0),
     extra=EXTRA,
 )

@@ -70,4 +70,5 @@ MACHINE_LABELS = Kind(
     takes=is_machine,
     attributes=ATTRIBUTES,
     extra=EXTRA,
+    negative=("Confidence", 0.0),
 )

@@ -331,6 +331,7 @@ RELATIONSHIPS = Kind(
     columns=columns,
     from_rows=from_rows,
     writer=_writer,
+    class_columns=("LabelName1", "LabelName2"),
     item_attribute=ATTRIBUTE,
     needs_sizes=True,
     link=link,
