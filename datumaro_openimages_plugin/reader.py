@@ -12,7 +12,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-import attr
 import numpy as np
 
 from datumaro_openimages_plugin import extra_column, extras
@@ -34,10 +33,11 @@ from datumaro_openimages_plugin.classes import categories_from_classes, unique_d
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.files import DatasetFiles
 from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text
+from datumaro_openimages_plugin.items import make_item, show_columns
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.names import LISTS, FoundFile
-from datumaro_openimages_plugin.origin import ImageOrigin, ImportedFrom, OriginItem, other_fields
+from datumaro_openimages_plugin.origin import ImageOrigin, ImportedFrom
 from datumaro_openimages_plugin.packed import read_unpacked
 from datumaro_openimages_plugin.read_classes import read_classes
 from datumaro_openimages_plugin.rows import TableRows
@@ -284,12 +284,12 @@ class Reader:
             size = batch.sizes[i]
             source = None if rows[i] < 0 else self.images.rows
             origin = ImageOrigin(source, rows[i], size, (image_id, subset), self._shared)
-            item = _item(image_id, subset, self._media(file, size), annotations, origin)
+            item = make_item(image_id, subset, self._media(file, size), annotations, origin)
             for kind, made, counts in attached:
                 assert kind.attach is not None
                 kind.attach(item, list(islice(made, counts[i])), self.tables[kind.name])
             if self._show_columns:
-                _show_columns(item)
+                show_columns(item)
             if self._keep_attributes:
                 extra_column.unpack(item)
             yield item
@@ -337,39 +337,3 @@ class Reader:
                 unlisted,
                 ", ".join(self.labels.names[self.labels.listed :][:10]),
             )
-
-
-def _show_columns(item: Any) -> None:
-    """Puts the columns that Datumaro has no place for into attributes."""
-    item.attributes.update(extras.shown(item.origin.fields, extras.IMAGE))
-    for annotation in item.annotations:
-        origin = annotation.origin
-        columns = KINDS_BY_NAME[origin.kind].extra
-        annotation.attributes.update(extras.shown(origin.fields, columns))
-
-
-_SETTERS = {
-    field.name: getattr(OriginItem, field.name).__set__ for field in attr.fields(OriginItem)
-}
-_OTHERS = other_fields(OriginItem, {"id", "subset", "media", "annotations", "attributes", "origin"})
-
-
-def _item(
-    image_id: str, subset: str, media: Image | None, annotations: list[Any], origin: ImageOrigin
-) -> DatasetItem:
-    """An item, made without its validators where its names need none."""
-    if not (image_id.isalnum() and subset.isalnum()):
-        # The constructor knows what this Datumaro refuses in names.
-        return OriginItem(
-            image_id, subset=subset, media=media, annotations=annotations, origin=origin
-        )
-    item: DatasetItem = OriginItem.__new__(OriginItem)
-    _SETTERS["id"](item, image_id)
-    _SETTERS["subset"](item, subset)
-    _SETTERS["media"](item, media)
-    _SETTERS["annotations"](item, annotations)
-    _SETTERS["attributes"](item, {})
-    _SETTERS["origin"](item, origin)
-    for set_field, value in _OTHERS:
-        set_field(item, value)
-    return item
