@@ -51,9 +51,13 @@ class MaskWriter:
         if not fields["BoxID"]:
             fields["BoxID"] = _free_box_id(taken)
         fields["MaskPath"] = self._files.place(mask, item, name, fields, untouched)
-        fields |= self._writing.shown_columns(
+        shown = self._writing.shown_columns(
             "mask annotation", mask.attributes, masks.EXTRA, masks.ATTRIBUTES
         )
+        # An attribute that shows what the row said says nothing about a mask drawn since.
+        read = getattr(mask, "origin", None)
+        was = {} if read is None else read.fields
+        fields |= {column: text for column, text in shown.items() if text != was.get(column)}
         write_row(self._sink, origin, fields)
 
     def flush(self) -> None:

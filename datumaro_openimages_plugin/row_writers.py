@@ -79,6 +79,7 @@ class _RowWriter:
         self._items: list[DatasetItem] = []
         self._ids: list[str] = []
         self._sizes: list[tuple[int, int] | None] = []
+        self._resized: list[bool] = []
 
     def add(self, annotations: list[Any], item: DatasetItem, size: tuple[int, int] | None) -> None:
         """Takes annotations of one item to write; those that cannot be are refused."""
@@ -102,6 +103,7 @@ class _RowWriter:
         self._items += [item] * count
         self._ids += [image_id] * count
         self._sizes += [size] * count
+        self._resized += [_is_resized(item, size)] * count
         if len(self._annotations) >= _BUFFERED:
             self.flush()
 
@@ -248,7 +250,10 @@ class _RowWriter:
                 continue
             if fields is None:
                 continue
-            fields |= self._keys[i].extra
+            if self._resized[i]:
+                fields |= self._of_other_size(fields)
+            # An attribute that shows what the row said says nothing about what has changed since.
+            fields |= {c: text for c, text in self._keys[i].extra.items() if text != old.get(c)}
             origin = origins[i]
             same = fields == old and self._sink.accepts_raw(list(old), origin.line_end)
             lines[i] = (origin.raw if same else None) or self._sink.line(fields)
@@ -264,9 +269,19 @@ class _RowWriter:
     ) -> dict[str, str] | None:
         raise NotImplementedError
 
+    def _of_other_size(self, fields: Mapping[str, str]) -> dict[str, str]:
+        """The columns of a row that cannot hold where its image has got another size."""
+        return {}
+
     def _render(self, at: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """Renders new annotations: the positions of those that can be written, and their rows."""
         raise NotImplementedError
+
+
+def _is_resized(item: DatasetItem, size: tuple[int, int] | None) -> bool:
+    """Whether an item's image has another size than it was imported with."""
+    origin = getattr(item, "origin", None)
+    return origin is not None and origin.size is not None and origin.size != size
 
 
 class LabelWriter(_RowWriter):
@@ -358,6 +373,8 @@ class BoxWriter(_RowWriter):
         for column, name in enumerate(("XMin", "YMin", "XMax", "YMax")):
             was = source.number[name][rows] * sizes[:, 1 - column % 2]
             same &= np.abs(points[:, column] - was) <= near
+        if any(self._resized):
+            same &= ~np.array([self._resized[i] for i in at.tolist()], bool)
         return same
 
     def _points(self, at: np.ndarray) -> np.ndarray:
@@ -386,6 +403,10 @@ class BoxWriter(_RowWriter):
         if fields is None:
             self._lost["boxes on images of unknown size"] += 1
         return fields
+
+    def _of_other_size(self, fields: Mapping[str, str]) -> dict[str, str]:
+        # An image that was cut has other extreme points, even in a box of the whole image.
+        return {name: boxes.default(name) for name in boxes.CLICK_FIELDS if name in fields}
 
     def _render(self, at: np.ndarray) -> tuple[np.ndarray, list[str]]:
         at = self._writable(at)

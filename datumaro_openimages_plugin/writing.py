@@ -132,9 +132,11 @@ class RowByRow:
                 if fields is None:
                     self._writing.lost[f"{self._what} on images of unknown size"] += 1
                     continue
-                fields |= self._writing.shown_columns(
+                shown = self._writing.shown_columns(
                     f"{self._what} annotation", annotation.attributes, self._extra, self._known
                 )
+                # One that shows what the row said says nothing about what has changed since.
+                fields |= {column: text for column, text in shown.items() if text != old.get(column)}
             except ValueError as error:
                 self._writing.refuse(error, item, annotation)
                 continue
