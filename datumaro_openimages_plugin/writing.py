@@ -136,7 +136,9 @@ class RowByRow:
                     f"{self._what} annotation", annotation.attributes, self._extra, self._known
                 )
                 # One that shows what the row said says nothing about what has changed since.
-                fields |= {column: text for column, text in shown.items() if text != old.get(column)}
+                fields |= {
+                    column: text for column, text in shown.items() if text != old.get(column)
+                }
             except ValueError as error:
                 self._writing.refuse(error, item, annotation)
                 continue
