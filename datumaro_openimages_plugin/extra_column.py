@@ -103,9 +103,8 @@ def pack(annotation: Any, groups: Mapping[int, int]) -> Any:
                 extra[name] = _plain(attributes[name])
                 if name not in _SHOWN_ON_REQUEST:
                     del attributes[name]
-        elif not _comes_back(name, value):
-            if _is_json(value):
-                extra[name] = _plain(value)
+        elif _is_json(value) and not _comes_back(name, value):
+            extra[name] = _plain(value)
             if not _has_text(name, value):
                 del attributes[name]
     kept: dict[str, Any] = {"attributes": extra} if extra else {}

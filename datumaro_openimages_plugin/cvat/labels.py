@@ -10,7 +10,16 @@ from typing import Any
 from datumaro_openimages_plugin.classes import unique_display_names
 from datumaro_openimages_plugin.cvat.specs import AttributeSpec, LabelSpec
 
-__all__ = ["ATTRIBUTES", "Problem", "Usage", "check_labels", "label_specs", "usage_of"]
+__all__ = [
+    "ATTRIBUTES",
+    "KINDS",
+    "Problem",
+    "Usage",
+    "check_labels",
+    "label_specs",
+    "task_label",
+    "usage_of",
+]
 
 _FLAGS = ("occluded", "truncated", "is_group_of", "is_depiction", "is_inside")
 
@@ -34,7 +43,8 @@ _FITTING = {
     "box_id": ("text",),
 }
 
-_KINDS = {"label": "tag", "bbox": "rectangle", "mask": "mask"}
+#: Type of Datumaro -> kind of annotation in CVAT.
+KINDS = {"label": "tag", "bbox": "rectangle", "mask": "mask"}
 _WORDS = {"tag": "tags", "rectangle": "rectangles", "mask": "masks"}
 _DRAWABLE = {"any": tuple(_WORDS), "polygon": ("mask",), "mask": ("mask",), "tag": ("tag",)}
 
@@ -86,7 +96,7 @@ def usage_of(path: str) -> Usage:
     usage = Usage(names, unique_display_names(read_classes(DatasetFiles(open_source(path)))))
     for item in dataset:
         for annotation in item.annotations:
-            kind = _KINDS.get(annotation.type.name)
+            kind = KINDS.get(annotation.type.name)
             if kind is not None:
                 _count(usage, names[annotation.label], kind, annotation.attributes)
     return usage

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import oi_files
 import pytest
+from cvat_tasks import packed, run_export, run_import
 from datumaro.components.annotation import AnnotationType
 
 from datumaro_openimages_plugin import plugin
 
-STOCK = "Open Images V6 1.0"
 IDS = ("a", 'say "b", c', "folder/d e", "größe")
 
 
@@ -31,30 +31,6 @@ def task(cvat):
     }
     frames = [(f"{name}.jpg", 20 + number, 40) for number, name in enumerate(IDS)]
     return b.TaskData([label], frames)
-
-
-def run_export(cvat, task, tmp_path, name=STOCK, **options):
-    folder = tmp_path / "export"
-    folder.mkdir()
-    target = tmp_path / "out.zip"
-    cvat.registry.make_exporter(name)(str(target), str(folder), task, **options)
-    return target
-
-
-def run_import(cvat, task, archive, tmp_path, name=STOCK, **options):
-    folder = tmp_path / f"import{len(list(tmp_path.iterdir()))}"
-    folder.mkdir()
-    options.setdefault("conv_mask_to_poly", False)
-    with open(archive, "rb") as file:
-        cvat.registry.make_importer(name)(file, str(folder), task, **options)
-    return task
-
-
-def packed(files: dict[str, str], path, top=""):
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(top + name, text)
-    return path
 
 
 def quoted(name):

@@ -1,0 +1,100 @@
+"""From a task to a dataset: what CVAT adds to annotations goes, what has no place is counted."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from datumaro_openimages_plugin.cvat.specs import LabelSpec
+
+__all__ = ["TaskItems"]
+
+log = logging.getLogger(__name__)
+
+#: What CVAT's extractors add to attributes that is no attribute of a label.
+_INTERNAL = ("track_id", "keyframe", "outside")
+
+#: Types of Datumaro that the format has no place for -> what CVAT calls them.
+_UNHELD = {
+    "skeleton": "skeletons",
+    "polyline": "polylines",
+    "points": "points",
+    "cuboid_3d": "cuboids",
+    "cuboid_2d": "cuboids",
+}
+
+
+class TaskItems:
+    """A task's dataset as it is exported; in all but its items like the one it is made of.
+
+    Args:
+        extractor: CVAT's extractor.
+        specs: The task's labels by name.
+    """
+
+    def __init__(self, extractor: Any, specs: Mapping[str, LabelSpec]) -> None:
+        self._extractor = extractor
+        categories = next(iter(extractor.categories().values()))
+        names = [category.name for category in categories]
+        self._with_occluded = {
+            index
+            for index, name in enumerate(names)
+            if name in specs and "occluded" in specs[name].attributes
+        }
+        self._unheld: Counter[str] = Counter()
+        self._tracks: set[Any] = set()
+        self._renamed = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._extractor, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        seen: set[tuple[str, str]] = set()
+        for item in self._extractor:
+            made = [self._annotation(annotation) for annotation in item.annotations]
+            changes: dict[str, Any] = {
+                "annotations": [annotation for annotation in made if annotation is not None],
+                # The number of the frame, which CVAT knows by its name.
+                "attributes": {},
+            }
+            if (item.subset, item.id) in seen:
+                # Frames may differ in their extensions alone, and ids have none.
+                changes["id"] = item.id + os.path.splitext(getattr(item.media, "path", ""))[1]
+                self._renamed += 1
+            seen.add((item.subset, item.id))
+            yield item.wrap(**changes)
+
+    def _annotation(self, annotation: Any) -> Any:
+        kind = annotation.type.name
+        if kind in _UNHELD:
+            self._unheld[_UNHELD[kind]] += 1
+            return None
+        attributes = dict(annotation.attributes)
+        track = attributes.get("track_id")
+        if track is not None:
+            self._tracks.add(track)
+        for name in _INTERNAL:
+            attributes.pop(name, None)
+        # Only boxes have a column for CVAT's switch, which is off on most shapes.
+        if (
+            kind != "bbox"
+            and attributes.get("occluded") is False
+            and annotation.label not in self._with_occluded
+        ):
+            del attributes["occluded"]
+        return annotation.wrap(attributes=attributes)
+
+    def report(self) -> None:
+        """Logs what the format could not keep, in one line each."""
+        unheld = {**self._unheld, "track ids": len(self._tracks)}
+        listed = ", ".join(f"{count} {what}" for what, count in sorted(unheld.items()) if count)
+        if listed:
+            log.warning("Open Images cannot keep: %s", listed)
+        if self._renamed:
+            log.warning(
+                "%d frames share their names but for the extension, which is part of their ids now",
+                self._renamed,
+            )
