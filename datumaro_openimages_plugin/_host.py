@@ -136,8 +136,12 @@ def is_plain_file(media: Any) -> bool:
         from datumaro.components.media import ImageFromFile
 
         return type(media) is ImageFromFile
+    from datumaro.util.image import lazy_image, load_image
+
     data = media._data
-    return type(media) is Image and getattr(data, "path", None) == path
+    if type(media) is not Image or not isinstance(data, lazy_image):
+        return False
+    return data._path == path and data._loader is load_image
 
 
 def encoded_bytes(media: Any) -> bytes | None:

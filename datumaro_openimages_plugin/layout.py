@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from datumaro_openimages_plugin.repack import plain_name
+
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.files import DatasetFiles
+    from datumaro_openimages_plugin.names import FoundFile
 
 __all__ = ["ANNOTATIONS_DIR", "IMAGES_DIR", "MASKS_DIR", "NAMES", "Layout", "OpenImagesPath"]
 
@@ -58,26 +61,43 @@ class Layout:
 
     Args:
         names: One of `NAMES`.
-        existing: The files that are saved in place; they keep their names.
+        existing: Gives the files of a kind that are saved in place, the best of a subset first;
+            they keep their names.
+        only_subset: The one subset that all of them are of; None where there are several.
+
+    Attributes:
+        packed: The names of files that are to be packed -> what they are called then.
     """
 
-    def __init__(self, names: str, existing: DatasetFiles | None = None) -> None:
+    def __init__(
+        self,
+        names: str,
+        existing: Callable[[str], list[FoundFile]] | None = None,
+        only_subset: str | None = None,
+    ) -> None:
         self._choice = names
         self._names, self._train_names = _templates(names)
         self._existing: dict[tuple[str, str | None], str] = {}
+        self._only_subset = only_subset
         self._class_lists: set[str] = set()
+        self.packed: dict[str, str] = {}
         if existing is not None:
-            self._class_lists = {file.name for file in existing.all("classes")}
+            self._class_lists = {file.name for file in existing("classes")}
             for kind in self._names:
-                for file in existing.best(kind):
-                    packed = file.name.lower().endswith((".gz", ".zip"))
+                for file in existing(kind):
                     # One of several shards would pass for all of them.
-                    if not packed and file.series is None:
-                        self._existing.setdefault((kind, file.subset), file.name)
+                    if file.series is None and (kind, file.subset) not in self._existing:
+                        self._existing[kind, file.subset] = self._plain(file.name)
+
+    def _plain(self, name: str) -> str:
+        plain = plain_name(name)
+        if plain != name:
+            self.packed[plain] = name
+        return plain
 
     def file(self, kind: str, subset: str | None = None) -> str:
         """The name of the file of a kind and subset."""
-        existing = self._existing.get((kind, subset))
+        existing = self._of_all_subsets(kind, subset) or self._existing.get((kind, subset))
         if existing is not None:
             return existing
         name = self._names[kind]
@@ -97,11 +117,24 @@ class Layout:
                 where the first has the published name, or its own.
         """
         if self._class_lists:
-            return name if name in self._class_lists else None
+            return self._plain(name) if name in self._class_lists else None
         if self._choice != "published":
             return None
         base = re.sub(r"\.(?:gz|zip)$", "", name.rpartition("/")[2], flags=re.IGNORECASE)
         return None if base == self._names["classes"] else f"{ANNOTATIONS_DIR}/{base}"
+
+    def _of_all_subsets(self, kind: str, subset: str | None) -> str | None:
+        """The file that has the rows of a subset among others, if there is one."""
+        found = self._existing.get((kind, None))
+        if subset is None or found is None:
+            return None
+        if kind == "images":
+            # A list tells its rows' subsets in a column. Beside the one of all splits no other
+            # is read.
+            full = found.rpartition("/")[2].lower() == "image_ids_and_rotation.csv"
+            return found if full or (kind, subset) not in self._existing else None
+        # In other tables only the image's id tells its subset.
+        return found if subset == self._only_subset else None
 
     def has_class_header(self) -> bool:
         """Whether the class list of this layout has a header row, as published since V6."""

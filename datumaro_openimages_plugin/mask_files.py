@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datumaro.util.os_util import make_file_name
 
@@ -13,6 +13,9 @@ from datumaro_openimages_plugin.images import unsafe_id
 from datumaro_openimages_plugin.kinds.masks import encode_mask
 from datumaro_openimages_plugin.layout import MASKS_DIR
 from datumaro_openimages_plugin.target import Target
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.old_dataset import OldDataset
 
 __all__ = ["MaskFiles"]
 
@@ -24,10 +27,12 @@ class MaskFiles:
 
     Args:
         target: Where files go.
+        old: What is in the target, None where nothing is.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, old: OldDataset | None = None) -> None:
         self._target = target
+        self._old = old
         self._used: dict[str, set[str]] = {}
         self.missing = 0
 
@@ -53,16 +58,33 @@ class MaskFiles:
         if not untouched:
             self._write(rel, encode_mask(mask.image))
             return name
-        path = getattr(mask._image.reader, "path", None)
+        reader = mask._image.reader
+        path = getattr(reader, "path", None)
         try:
             if path is not None:
+                inside = None if self._old is None else self._old.inside(path)
+                if inside is not None and self._stays(inside, name, item):
+                    rel = inside
                 self._target.add_file(path, rel)
+                if inside is not None and inside != rel and self._old is not None:
+                    self._old.moved_mask(reader, rel)
             else:
                 self._write(rel, mask._image.encoded())
         except (FileNotFoundError, MissingFileError):
             # The row is kept: its picture was never downloaded.
             self.missing += 1
         return name
+
+    def _stays(self, inside: str, name: str, item: DatasetItem) -> bool:
+        """Whether a file that is in the target may stay where it is."""
+        origin = getattr(item, "origin", None)
+        return (
+            self._old is not None
+            and self._old.in_place
+            and inside.rpartition("/")[2] == name
+            and origin is not None
+            and origin.key[1] == item.subset
+        )
 
     def _write(self, rel: str, data: bytes) -> None:
         with open(self._target.path(rel), "wb") as file:

@@ -28,7 +28,7 @@ class MaskWriter:
     def __init__(self, sink: Sink, writing: Writing) -> None:
         self._sink = sink
         self._writing = writing
-        self._files = MaskFiles(writing.target)
+        self._files = MaskFiles(writing.target, writing.old)
 
     def add(self, annotations: list[Any], item: DatasetItem, size: tuple[int, int] | None) -> None:
         """Writes the masks of one item."""

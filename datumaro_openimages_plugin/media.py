@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import imagesize
 
@@ -12,6 +12,9 @@ from datumaro_openimages_plugin._host import DatasetItem, Image, encoded_bytes, 
 from datumaro_openimages_plugin.images import _EXIF_OFF
 from datumaro_openimages_plugin.layout import IMAGES_DIR
 from datumaro_openimages_plugin.target import Target
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.old_dataset import OldDataset
 
 __all__ = ["ImageFiles", "item_size"]
 
@@ -42,25 +45,52 @@ class ImageFiles:
         target: Where files go.
         default_ext: Extension of pictures that have none.
         image_ext: Extension to convert all pictures to, None to keep theirs.
-        in_place: The folder that is being saved in place, None for another one.
+        save: Whether pictures are written; else only those that are in the target already follow
+            their items.
+        old: What is in the target, None where nothing is.
     """
 
     def __init__(
-        self, target: Target, default_ext: str, image_ext: str | None, in_place: str | None
+        self,
+        target: Target,
+        default_ext: str,
+        image_ext: str | None,
+        save: bool = True,
+        old: OldDataset | None = None,
     ) -> None:
         self._target = target
         self._default_ext = default_ext
-        self._image_ext = image_ext
-        self._in_place = in_place
+        self._image_ext = image_ext if save else None
+        self._save = save
+        self._old = old
         self.without_picture = 0
 
     def add(self, item: DatasetItem) -> None:
         """Places an item's picture, if it has one."""
         media = item.media
-        if not isinstance(media, Image) or not media.has_data:
+        placed = None
+        if isinstance(media, Image) and media.has_data:
+            inside = self._inside(media)
+            if self._save or (inside is not None and not self._old_goes_into_zip()):
+                placed = self.name(item)
+                self._place(media, placed)
+                if inside is not None and inside != placed and self._old is not None:
+                    self._old.moved_picture(item, placed)
+        elif self._save:
             self.without_picture += 1
-            return
-        rel = self.name(item)
+        if self._old is not None:
+            self._old.written(item, placed)
+
+    def _old_goes_into_zip(self) -> bool:
+        return self._old is not None and self._old.into_zip
+
+    def _inside(self, media: Any) -> str | None:
+        """The name that an untouched picture has in the target."""
+        if self._old is None or not is_plain_file(media):
+            return None
+        return self._old.inside(media.path)
+
+    def _place(self, media: Any, rel: str) -> None:
         ext = os.path.splitext(rel)[1].lower()
         if is_plain_file(media) and os.path.splitext(media.path)[1].lower() == ext:
             self._target.add_file(media.path, rel)
@@ -75,13 +105,37 @@ class ImageFiles:
     def name(self, item: DatasetItem) -> str:
         """Where an item's picture goes: where it is, if it is saved in place, else by its id."""
         media: Any = item.media
-        if self._in_place is not None and self._image_ext is None and is_plain_file(media):
-            path = os.path.realpath(media.path)
-            origin = getattr(item, "origin", None)
-            inside = path.startswith(self._in_place + os.sep)
-            if inside and origin is not None and origin.key == (item.id, item.subset):
-                return os.path.relpath(path, self._in_place).replace(os.sep, "/")
         ext = self._image_ext or media.ext or self._default_ext
         if not ext.startswith("."):
             ext = "." + ext
-        return posixpath.join(IMAGES_DIR, item.subset, item.id + ext)
+        default = posixpath.join(IMAGES_DIR, item.subset, item.id + ext)
+        if self._old is None or not self._old.in_place:
+            return default
+        found = self._old.picture(item.id, item.subset)
+        here = self._inside(media)
+        if here is None:
+            # Other pixels in the place of those that were read.
+            same_ext = found is not None and os.path.splitext(found)[1].lower() == ext.lower()
+            return found if found is not None and same_ext else default
+        origin = getattr(item, "origin", None)
+        key = None if origin is None else origin.key
+        if os.path.splitext(here)[1].lower() != ext.lower():
+            return default
+        if here == found and key == (item.id, item.subset):
+            return here
+        return _moved(here, key, item) or default
+
+
+def _moved(here: str, key: tuple[str, str] | None, item: DatasetItem) -> str | None:
+    """The name of a picture whose image got another id or subset, if its own tells a pattern."""
+    stem, ext = os.path.splitext(here)
+    if stem.endswith(f"/{item.id}") and item.subset in stem[: -len(item.id)].split("/"):
+        return here  # moved by an earlier save
+    if key is None or not stem.endswith(f"/{key[0]}"):
+        return None
+    folders = stem[: -len(key[0]) - 1].split("/")
+    if key[1] not in folders:
+        return None
+    at = len(folders) - 1 - folders[::-1].index(key[1])
+    folders[at] = item.subset
+    return "/".join([*folders, item.id + ext])

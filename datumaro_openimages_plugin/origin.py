@@ -44,6 +44,7 @@ class ImportedFrom:
         left_out: Why the import has only a part of what its files hold, a reason each; empty
             where it has everything. Such a dataset is not saved over those files. Filled while
             the files are read.
+        kinds: Names of the kinds of annotation that were read; filled likewise.
     """
 
     classes: ClassList
@@ -52,6 +53,7 @@ class ImportedFrom:
     other_sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     lists: Mapping[str, bytes] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
 
     @property
     def partial(self) -> str | None:

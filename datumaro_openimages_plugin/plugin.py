@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from datumaro.components.format_detection import (
     FormatDetectionConfidence,
     FormatDetectionContext,
 )
+from datumaro.util.meta_file_util import save_meta_file
 
 from datumaro_openimages_plugin._host import (
     AnnotationType,
@@ -287,6 +288,8 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         save_image_meta: Whether ``images.meta`` is written even without boxes and masks.
         keep_attributes: Whether attributes of labels, boxes and masks that have no column of
             their own, and their groups, go to a column ``Extra``; an import takes them back.
+        overwrite: Whether another Open Images dataset in ``save_dir`` is replaced; else the export
+            refuses. Saving a dataset where it came from is no overwriting.
         options: What every exporter of Datumaro takes.
     """
 
@@ -320,6 +323,12 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             action="store_true",
             help="Write attributes and groups that have no column of their own to a column Extra",
         )
+        parser.add_argument(
+            "--no-overwrite",
+            dest="overwrite",
+            action="store_false",
+            help="Refuse to replace another Open Images dataset in the output folder",
+        )
         return parser
 
     def __init__(
@@ -333,6 +342,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         zip: bool = False,
         save_image_meta: bool = False,
         keep_attributes: bool = False,
+        overwrite: bool = True,
         **options: Any,
     ) -> None:
         if save_images is not None:
@@ -346,6 +356,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         self._zip = zip
         self._save_image_meta = save_image_meta
         self._keep_attributes = keep_attributes
+        self._overwrite = overwrite
         self._in_place = False
 
     @property
@@ -379,8 +390,10 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             image_ext=self._image_ext,
             default_ext=self._default_image_ext,
             zip=self._zip,
-            dataset_meta=self._save_meta_file if self._save_dataset_meta else None,
+            dataset_meta=self._save_dataset_meta,
+            write_meta=self._write_meta,
             always_meta=self._save_image_meta,
+            overwrite=self._overwrite,
         )
         categories = self._extractor.categories().get(AnnotationType.label, LabelCategories())
         items = self._extractor
@@ -389,6 +402,11 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
 
             items = packed_items(items)
         export(items, categories, self._save_dir, options, self._on_error, self._in_place)
+
+    def _write_meta(self, path: str, names: Sequence[str]) -> None:
+        """Writes ``dataset_meta.json`` with the labels as the tables name them."""
+        labels = LabelCategories.from_iterable(names)
+        save_meta_file(path, {**self._extractor.categories(), AnnotationType.label: labels})
 
     def _on_error(self, error: AnnotationError, item: DatasetItem) -> None:
         policy = self._ctx.error_policy

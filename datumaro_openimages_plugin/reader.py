@@ -170,6 +170,7 @@ class Reader:
             for kind in KINDS:
                 if extras.EXTRA_ATTRIBUTE in kind.extra:
                     columns[kind.name] = [*columns[kind.name], extra_column.column()]
+        self._shared.kinds.extend(kind.name for kind in kinds)
         for kind in kinds:
             table = self.tables[kind.name]
             self.files.report_choice(kind.name)

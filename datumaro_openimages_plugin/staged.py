@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import shutil
@@ -80,14 +81,25 @@ class StagedFiles:
             SaveError: A file of that name is staged already.
             FileNotFoundError: There is no file ``src``.
         """
-        inner = self._name_in_target(src)
+        inner = self.name_in_target(src)
         if inner == rel:
-            self.keep(rel)
+            # One picture may serve images of several subsets.
+            if not self._has_same(src, rel):
+                self.keep(rel)
         elif (link or inner is not None) and not os.path.islink(src):
             self._placed(src, rel, _NEW, self._carry)
         else:
             # A link that moves may lead nowhere: what it leads to is copied.
             self._placed(src, rel, _NEW, self._copy)
+
+    def is_staged(self, rel: str) -> bool:
+        """Whether a file of this name is staged."""
+        return rel in self._staged
+
+    def discard(self, rel: str) -> None:
+        """Takes back a file that is staged."""
+        os.remove(os.path.join(self.root, rel))
+        self._staged.discard(rel)
 
     def keep_rest(self, is_ours: Callable[[str], bool]) -> None:
         """Carries over what else is in the target: files, links as links, empty folders.
@@ -123,6 +135,10 @@ class StagedFiles:
         elif os.path.isdir(to):
             raise SaveError("is a file where a folder has to be; move it away", file=rel)
         # Else the file system does not tell its name from that of a staged one.
+
+    def _has_same(self, src: str, rel: str) -> bool:
+        staged = os.path.join(self.root, rel)
+        return rel in self._staged and filecmp.cmp(src, staged, shallow=False)
 
     def _placed(
         self, src: str, rel: str, unsafe: re.Pattern[str], place: Callable[[str, str], None]
@@ -167,7 +183,7 @@ class StagedFiles:
             self._made.add(folder)
             folder = folder.rpartition("/")[0]
 
-    def _name_in_target(self, src: str) -> str | None:
+    def name_in_target(self, src: str) -> str | None:
         """The name that a path has in the target, however it is spelled; None if outside."""
         folder, name = os.path.split(src)
         if folder not in self._inner:

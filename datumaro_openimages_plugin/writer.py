@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datumaro_openimages_plugin import extras
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, LabelCategories
@@ -30,6 +30,9 @@ from datumaro_openimages_plugin.shapes import is_outline, masks_from_outlines
 from datumaro_openimages_plugin.sinks import CsvSink, Sink, csv_line
 from datumaro_openimages_plugin.target import Target
 from datumaro_openimages_plugin.writing import KindWriter, Writing
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.old_dataset import OldDataset
 
 __all__ = ["Writer"]
 
@@ -76,6 +79,7 @@ class Writer:
         image_files: Places the pictures; None leaves them out.
         on_error: Gets the error of each annotation that cannot be written; returns to skip it.
         always_meta: Whether ``images.meta`` is written where there are no boxes and masks too.
+        old: What is in the target, None where nothing is.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Writer:
         image_files: ImageFiles | None,
         on_error: OnError,
         always_meta: bool = False,
+        old: OldDataset | None = None,
     ) -> None:
         self._target = target
         self._layout = layout
@@ -93,13 +98,20 @@ class Writer:
         self._image_files = image_files
         self._on_error = on_error
         self._always_meta = always_meta
-        self._writing = Writing(target, [category.name for category in categories], self._refuse)
-        self._image_lists: dict[str, CsvSink] = {}
+        names = [category.name for category in categories]
+        self._writing = Writing(target, names, self._refuse, old=old)
+        self._image_lists: dict[str, CsvSink] = {}  # by name: one may be of all subsets
+        self._list_of: dict[str, CsvSink] = {}
         self._sinks: dict[tuple[str, str], Sink] = {}
         self._writers: dict[tuple[str, str], KindWriter] = {}
         self._imports: list[ImportedFrom] = []
         self._names: dict[str, str] = {}  # shown name -> LabelName
         self._sizes: dict[str, tuple[int, int] | None] = {}
+
+    @property
+    def label_names(self) -> list[str]:
+        """LabelName by label index."""
+        return self._writing.label_names
 
     @property
     def lost(self) -> Counter[str]:
@@ -261,11 +273,12 @@ class Writer:
         )
 
     def _image_list(self, subset: str) -> CsvSink:
-        sink = self._image_lists.get(subset)
+        sink = self._list_of.get(subset)
         if sink is None:
             name = self._layout.file("images", subset)
-            sink = CsvSink(lambda: self._target.path(name), IMAGE_COLUMNS)
-            self._image_lists[subset] = sink
+            if name not in self._image_lists:
+                self._image_lists[name] = CsvSink(lambda: self._target.path(name), IMAGE_COLUMNS)
+            sink = self._list_of[subset] = self._image_lists[name]
         return sink
 
     # The end

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from datumaro_openimages_plugin import extras
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.sinks import Sink
 from datumaro_openimages_plugin.target import Target
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.old_dataset import OldDataset
 
 __all__ = ["KindWriter", "Refuse", "RowByRow", "Writing", "missing_label", "write_row"]
 
@@ -44,6 +47,7 @@ class Writing:
         refuse: Gets what cannot be written; returns to skip it.
         lost: What the format cannot hold -> how often; reported at the end.
         notes: What else there is to report -> how often.
+        old: What is in the target, None where nothing is.
     """
 
     target: Target
@@ -51,6 +55,7 @@ class Writing:
     refuse: Refuse
     lost: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    old: OldDataset | None = None
 
     def label_name(self, annotation: Any) -> str:
         """The LabelName of an annotation.
