@@ -4,7 +4,7 @@ Nothing is imported and nothing is registered by importing this package: install
 for Datumaro to find the format (see `loader`). The public names are loaded when they are used.
 """
 
-# Python's start imports this module (see `_autoload`), so it imports nothing.
+# Importing Datumaro imports this module (see `_autoload`), so it imports nothing itself.
 
 __version__ = "0.1.0"
 

@@ -1,6 +1,8 @@
-"""Waits for Datumaro to be imported; run at Python's start, so it imports next to nothing.
+"""Waits for the modules of Datumaro that `loader` has something to do to.
 
-The wheel's ``.pth`` file calls `start`. Setting ``DATUMARO_OPENIMAGES_AUTOLOAD=0`` switches it off.
+The wheel's ``.pth`` file is run at Python's start. All it does is to leave a finder that imports
+this module and calls `start` when somebody imports ``datumaro``, so that other programs pay for
+one line and no file. Setting ``DATUMARO_OPENIMAGES_AUTOLOAD=0`` switches it off.
 """
 
 import os
@@ -24,17 +26,26 @@ class _Finder:
     @staticmethod
     def find_spec(name, path=None, target=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN205
         """The spec that the other finders give, with its loader's end watched."""
-        if name not in WATCHED:
+        if name not in WATCHED or name in _searching:
             return None
-        for finder in sys.meta_path:
-            if finder is _Finder or not hasattr(finder, "find_spec"):
-                continue
-            spec = finder.find_spec(name, path, target)
-            if spec is not None:
-                if hasattr(spec.loader, "exec_module"):
-                    _watch_loader(spec.loader)
-                return spec
-        return None
+        # Another finder of this sort may ask all finders, us among them.
+        _searching.append(name)
+        try:
+            for finder in sys.meta_path:
+                if finder is _Finder or not hasattr(finder, "find_spec"):
+                    continue
+                spec = finder.find_spec(name, path, target)
+                if spec is not None:
+                    if hasattr(spec.loader, "exec_module"):
+                        _watch_loader(spec.loader)
+                    return spec
+            return None
+        finally:
+            _searching.remove(name)
+
+
+#: Names that are being looked for.
+_searching = []  # type: list[str]
 
 
 def _watch_loader(loader):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
@@ -42,11 +53,24 @@ def _watch_loader(loader):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
     def exec_module(module):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         original(module)
+        if module.__name__ in WATCHED:  # a loader may serve many modules
+            _on_import(module)
+
+    loader.exec_module = exec_module
+
+
+def _on_import(module):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    try:
         from datumaro_openimages_plugin.loader import on_import
 
         on_import(module)
+    except Exception:  # whatever is wrong with us, Datumaro must go on working
+        import logging
 
-    loader.exec_module = exec_module
+        logging.getLogger(__name__).warning(
+            "datumaro_openimages_plugin cannot take the place of Datumaro's own open_images",
+            exc_info=True,
+        )
 
 
 def start() -> None:

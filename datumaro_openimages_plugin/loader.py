@@ -6,12 +6,13 @@ loads its built-in plugins, so that every class declared under the entry-point g
 kind: in every environment, process and ``datum`` command. It is the only module that touches
 Datumaro's private names.
 
-Python's start only pays for `_autoload`, which calls `install` when Datumaro is imported.
+`_autoload` calls `on_import` when Datumaro's modules are imported.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import os
 import sys
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 GROUP = "datumaro.plugins"
 _LOADERS = ("_load_builtin_plugins", "_load_builtin_plugins_from_importlib")
 _ENVIRONMENT = "datumaro.components.environment"
+_DATASET = "datumaro.components.dataset"
 _PATTERNS = "SUBSET_IMAGE_DESCRIPTION_FILE_PATTERNS"
 _OUR_PATTERN = "*-image_ids_and_rotation.csv"
 
@@ -64,16 +66,17 @@ _OWN = [
     for name in names
 ]
 
-#: The functions that were wrapped, by class and name; empty while nothing is registered.
-_originals: dict[str, Any] = {}
+#: The attribute of a wrapped method that has what was there before.
+_ORIGINAL = "_before_open_images"
 _broken: set[str] = set()
 
 
 def register() -> None:
-    """Puts the declared plugins in place, now and for every environment to come.
+    """Puts the declared plugins in place, for Datumaro's default environment and all new ones.
 
     Called by itself where the package is installed; by hand where it is only on the path. A
-    second call does nothing.
+    second call does nothing. An environment that somebody made and used before keeps the plugins
+    that it has.
     """
     import datumaro.components.environment  # noqa: F401 (hooked below, as all that is imported)
 
@@ -91,38 +94,59 @@ def on_import(module: ModuleType) -> None:
 def unregister() -> None:
     """Undoes `register`: Datumaro has its own plugins again."""
     _autoload.unwatch()
-    module = sys.modules.get(_ENVIRONMENT)
-    if module is None or not _originals:
-        return
-    environment = module.Environment
-    ours = _declared()
-    for name in _LOADERS:
-        if name in _originals:
-            setattr(environment, name, _originals.pop(name))
-    dataset = sys.modules.get("datumaro.components.dataset")
-    if dataset is not None and "export" in _originals:
-        dataset.Dataset.export = _originals.pop("export")
     for name in _BUILT_IN_MODULES:
         _set_patterns(sys.modules.get(name), add=False)
-    _originals.clear()
-    default = getattr(module, "DEFAULT_ENVIRONMENT", None)
-    if default is not None and default._builtins_initialized:
-        _replace_registered(default, ours, environment._load_builtin_plugins())
+    dataset = sys.modules.get(_DATASET)
+    if dataset is not None:
+        _unwrap(dataset.Dataset, "export")
+    module = sys.modules.get(_ENVIRONMENT)
+    if module is None:
+        return
+    environment = module.Environment
+    if _for_each_loader(_unwrap, environment):
+        default = getattr(module, "DEFAULT_ENVIRONMENT", None)
+        if default is not None and default._builtins_initialized:
+            _replace_registered(default, _declared(), environment._load_builtin_plugins())
 
 
 def install(module: ModuleType) -> None:
     """Wraps the loading of built-in plugins in Datumaro's environment module."""
-    if _originals:
+    wrap = functools.partial(_wrap, wrap=_with_declared)
+    if not _for_each_loader(wrap, module.Environment):
         return
-    environment = module.Environment
-    for name in _LOADERS:
-        original = environment.__dict__.get(name)
-        if original is not None:
-            _originals[name] = original
-            setattr(environment, name, classmethod(_with_declared(original.__func__)))
     default = getattr(module, "DEFAULT_ENVIRONMENT", None)
     if default is not None and default._builtins_initialized:
-        _replace_registered(default, _declared(), _declared())
+        declared = _declared()
+        _replace_registered(default, declared, declared)
+
+
+def _for_each_loader(change: Callable[[Any, str], bool], environment: Any) -> bool:
+    changed = [change(environment, name) for name in _LOADERS]
+    return any(changed)
+
+
+def _wrap(owner: Any, name: str, wrap: Callable[[Any], Any]) -> bool:
+    """Wraps a method; False where there is none, or where it is wrapped already."""
+    original = owner.__dict__.get(name)
+    if original is None or hasattr(original, _ORIGINAL):
+        return False
+    if isinstance(original, classmethod):
+        wrapped: Any = classmethod(wrap(original.__func__))
+    else:
+        wrapped = wrap(original)
+    # Kept on the wrapper, not in a table here: after a reload there is a new class to wrap.
+    setattr(wrapped, _ORIGINAL, original)
+    setattr(owner, name, wrapped)
+    return True
+
+
+def _unwrap(owner: Any, name: str) -> bool:
+    """Undoes `_wrap`; False where nothing is wrapped."""
+    original = getattr(owner.__dict__.get(name), _ORIGINAL, None)
+    if original is None:
+        return False
+    setattr(owner, name, original)
+    return True
 
 
 def _with_declared(load: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
@@ -130,7 +154,7 @@ def _with_declared(load: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any
     def loaded(cls: Any) -> list[Any]:
         plugins = load(cls)
         # Classes where Datumaro imports its own, lazy entries where it has lazy ones.
-        eager = not any(hasattr(plugin, "METADATA") for plugin in plugins)
+        eager = not any(hasattr(plugin, "get_plugin_cls") for plugin in plugins)
         declared = _declared(eager)
         keys = {_key(plugin) for plugin in declared}
         return [plugin for plugin in plugins if _key(plugin) not in keys] + declared
@@ -151,6 +175,8 @@ def _replace_registered(environment: Any, old: Iterable[Any], new: Iterable[Any]
     names = {name for name, kind in keys if kind == "Importer"}
     for entries in groups.values():
         entries[:] = [(name, plugin) for name, plugin in entries if name not in names]
+    for name, kind in keys:
+        getattr(environment, _REGISTRIES[kind]).unregister(name)
     register_plugins = getattr(environment, "register_plugins", None)
     if register_plugins is None:
         register_plugins = environment._register_plugins
@@ -164,19 +190,19 @@ def _declared(eager: bool = False) -> list[Any]:
     """The declared plugins as this Datumaro registers them; broken ones are reported once."""
     found = []
     declared = list(entry_points(group=GROUP))
-    if not any(entry_point.module.startswith(__package__) for entry_point in declared):
+    if not any(entry_point.module.split(".")[0] == __package__ for entry_point in declared):
         declared += _OWN  # on the path, not installed
     for entry_point in declared:
         try:
             found.append(_registrable(entry_point, eager))
-        except Exception as error:  # a foreign package may fail in any way
+        except (Exception, SystemExit) as error:  # a foreign package may fail in any way
             if entry_point.value not in _broken:
                 _broken.add(entry_point.value)
                 log.warning(
                     "the Datumaro plugin %r (%s) cannot be used: %s",
                     entry_point.name,
                     entry_point.value,
-                    error,
+                    f"{type(error).__name__}: {error}",
                 )
     return found
 
@@ -194,14 +220,16 @@ def _registrable(entry_point: EntryPoint, eager: bool) -> Any:
         return plugin
     if eager or kind not in STR_TO_PLUGIN_TYPES:
         return plugin
-    metadata = {"file_extensions": plugin.get_file_extensions()} if kind == "Importer" else {}
+    options: dict[str, Any] = {}
+    if kind == "Importer" and "metadata" in inspect.signature(get_lazy_plugin).parameters:
+        options["metadata"] = {"file_extensions": plugin.get_file_extensions()}
     path = f"{entry_point.module}.{entry_point.attr}"
-    return get_lazy_plugin(path, plugin.NAME, kind, [], metadata)
+    return get_lazy_plugin(path, plugin.NAME, kind, **options)
 
 
-def _key(plugin: Any) -> tuple[str | None, str | None]:
+def _key(plugin: Any) -> tuple[str, str]:
     """What a plugin replaces: the one of the same name and kind."""
-    return getattr(plugin, "NAME", None), _kind(plugin)
+    return getattr(plugin, "NAME", None) or "", _kind(plugin) or ""
 
 
 def _kind(plugin: Any) -> str | None:
@@ -210,9 +238,30 @@ def _kind(plugin: Any) -> str | None:
         return None
     from datumaro.components.cli_plugin import plugin_types
 
+    types = set(plugin_types())
+    try:  # 1.x leaves generators out of that list
+        from datumaro.components.generator import DatasetGenerator
+    except ImportError:
+        pass
+    else:
+        types.add(DatasetGenerator)
     # A transform is also a dataset, so the more special type comes first.
-    types = sorted(plugin_types(), key=lambda t: -len(t.__mro__))
-    return next((t.__name__ for t in types if issubclass(plugin, t)), None)
+    ordered = sorted(types, key=lambda t: -len(t.__mro__))
+    return next((t.__name__ for t in ordered if issubclass(plugin, t)), None)
+
+
+#: Type of plugin -> the registry of an environment that holds it.
+_REGISTRIES = {
+    "DatasetBase": "extractors",
+    "Extractor": "extractors",
+    "Importer": "importers",
+    "Exporter": "exporters",
+    "Converter": "converters",
+    "DatasetGenerator": "generators",
+    "Transform": "transforms",
+    "Validator": "validators",
+    "Launcher": "launchers",
+}
 
 
 # Datumaro's own Open Images
@@ -246,10 +295,10 @@ def _list_quoted_ids(module: ModuleType) -> None:
 
 def _explain_zip_target(module: ModuleType) -> None:
     """Makes saving over a zip say what to do; Datumaro would only say that the file exists."""
-    if "export" in _originals:
-        return
-    export = _originals["export"] = module.Dataset.export  # type: ignore[attr-defined]
+    _wrap(module.Dataset, "export", _not_over_a_zip)  # type: ignore[attr-defined]
 
+
+def _not_over_a_zip(export: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(export)
     def checked(self: Any, save_dir: str, format: Any, **options: Any) -> Any:
         name = format if isinstance(format, str) else getattr(format, "NAME", None)
@@ -263,7 +312,7 @@ def _explain_zip_target(module: ModuleType) -> None:
             )
         return export(self, save_dir, format, **options)
 
-    module.Dataset.export = checked  # type: ignore[attr-defined]
+    return checked
 
 
 _BUILT_IN_MODULES = (
@@ -274,7 +323,7 @@ _BUILT_IN_MODULES = (
 #: Module of Datumaro -> what is done to it once it has been imported.
 HOOKS: dict[str, Callable[[ModuleType], None]] = {
     _ENVIRONMENT: install,
-    "datumaro.components.dataset": _explain_zip_target,
+    _DATASET: _explain_zip_target,
     **dict.fromkeys(_BUILT_IN_MODULES, _set_patterns),
     "cvat.apps.dataset_manager.formats.openimages": _list_quoted_ids,
 }
