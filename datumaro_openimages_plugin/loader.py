@@ -12,63 +12,25 @@ Datumaro's private names.
 from __future__ import annotations
 
 import functools
-import inspect
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
 from datumaro_openimages_plugin import _autoload
+from datumaro_openimages_plugin.declared import declared_plugins, key_of
 
-__all__ = ["GROUP", "HOOKS", "on_import", "register", "register_in", "unregister"]
+__all__ = ["HOOKS", "on_import", "register", "register_in", "unregister"]
 
-log = logging.getLogger(__name__)
-
-GROUP = "datumaro.plugins"
 _LOADERS = ("_load_builtin_plugins", "_load_builtin_plugins_from_importlib")
 _ENVIRONMENT = "datumaro.components.environment"
 _DATASET = "datumaro.components.dataset"
 _PATTERNS = "SUBSET_IMAGE_DESCRIPTION_FILE_PATTERNS"
 _OUR_PATTERN = "*-image_ids_and_rotation.csv"
 
-#: Our own classes, for where no installed metadata declares them.
-_OWN = [
-    EntryPoint(name, f"{__package__}.{module}:{name}", GROUP)
-    for module, names in (
-        ("plugin", ("OpenImagesExtractor", "OpenImagesImporter", "OpenImagesExporter")),
-        (
-            "presets",
-            (
-                "OpenImagesCocoExtractor",
-                "OpenImagesCocoImporter",
-                "OpenImagesReadableExtractor",
-                "OpenImagesReadableImporter",
-                "OpenImagesYoloExtractor",
-                "OpenImagesYoloImporter",
-            ),
-        ),
-        (
-            "transforms",
-            (
-                "OpenImagesCrowds",
-                "OpenImagesDropBoxes",
-                "OpenImagesDropNegatives",
-                "OpenImagesExpand",
-                "OpenImagesKeepClasses",
-                "OpenImagesNames",
-                "OpenImagesSizes",
-            ),
-        ),
-    )
-    for name in names
-]
-
 #: The attribute of a wrapped method that has what was there before.
 _ORIGINAL = "_before_open_images"
-_broken: set[str] = set()
 
 
 def register() -> None:
@@ -106,7 +68,7 @@ def unregister() -> None:
     if _for_each_loader(_unwrap, environment):
         default = getattr(module, "DEFAULT_ENVIRONMENT", None)
         if default is not None and default._builtins_initialized:
-            _replace_registered(default, _declared(), environment._load_builtin_plugins())
+            _replace_registered(default, declared_plugins(), environment._load_builtin_plugins())
 
 
 def install(module: ModuleType) -> None:
@@ -116,7 +78,7 @@ def install(module: ModuleType) -> None:
         return
     default = getattr(module, "DEFAULT_ENVIRONMENT", None)
     if default is not None and default._builtins_initialized:
-        declared = _declared()
+        declared = declared_plugins()
         _replace_registered(default, declared, declared)
 
 
@@ -155,22 +117,22 @@ def _with_declared(load: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any
         plugins = load(cls)
         # Classes where Datumaro imports its own, lazy entries where it has lazy ones.
         eager = not any(hasattr(plugin, "get_plugin_cls") for plugin in plugins)
-        declared = _declared(eager)
-        keys = {_key(plugin) for plugin in declared}
-        return [plugin for plugin in plugins if _key(plugin) not in keys] + declared
+        declared = declared_plugins(eager)
+        keys = {key_of(plugin) for plugin in declared}
+        return [plugin for plugin in plugins if key_of(plugin) not in keys] + declared
 
     return loaded
 
 
 def register_in(environment: Any) -> None:
     """Puts the declared plugins into an environment that was made before they were there."""
-    declared = _declared(eager=not getattr(environment, "_use_lazy_import", False))
+    declared = declared_plugins(eager=not getattr(environment, "_use_lazy_import", False))
     _replace_registered(environment, declared, declared)
 
 
 def _replace_registered(environment: Any, old: Iterable[Any], new: Iterable[Any]) -> None:
     """Swaps plugins in an environment that has its registries already."""
-    keys = {_key(plugin) for plugin in old}
+    keys = {key_of(plugin) for plugin in old}
     groups = getattr(environment.importers, "extension_groups", {})
     names = {name for name, kind in keys if kind == "Importer"}
     for entries in groups.values():
@@ -180,74 +142,7 @@ def _replace_registered(environment: Any, old: Iterable[Any], new: Iterable[Any]
     register_plugins = getattr(environment, "register_plugins", None)
     if register_plugins is None:
         register_plugins = environment._register_plugins
-    register_plugins([plugin for plugin in new if _key(plugin) in keys])
-
-
-# What packages declare
-
-
-def _declared(eager: bool = False) -> list[Any]:
-    """The declared plugins as this Datumaro registers them; broken ones are reported once."""
-    found = []
-    declared = list(entry_points(group=GROUP))
-    if not any(entry_point.module.split(".")[0] == __package__ for entry_point in declared):
-        declared += _OWN  # on the path, not installed
-    for entry_point in declared:
-        try:
-            found.append(_registrable(entry_point, eager))
-        except (Exception, SystemExit) as error:  # a foreign package may fail in any way
-            if entry_point.value not in _broken:
-                _broken.add(entry_point.value)
-                log.warning(
-                    "the Datumaro plugin %r (%s) cannot be used: %s",
-                    entry_point.name,
-                    entry_point.value,
-                    f"{type(error).__name__}: {error}",
-                )
-    return found
-
-
-def _registrable(entry_point: EntryPoint, eager: bool) -> Any:
-    plugin = entry_point.load()
-    kind = _kind(plugin)
-    if kind is None:
-        raise TypeError("it is no plugin class of this Datumaro")
-    if not getattr(plugin, "NAME", None):
-        raise TypeError("it has no NAME")
-    try:
-        from datumaro.components.lazy_plugin import STR_TO_PLUGIN_TYPES, get_lazy_plugin
-    except ImportError:
-        return plugin
-    if eager or kind not in STR_TO_PLUGIN_TYPES:
-        return plugin
-    options: dict[str, Any] = {}
-    if kind == "Importer" and "metadata" in inspect.signature(get_lazy_plugin).parameters:
-        options["metadata"] = {"file_extensions": plugin.get_file_extensions()}
-    path = f"{entry_point.module}.{entry_point.attr}"
-    return get_lazy_plugin(path, plugin.NAME, kind, **options)
-
-
-def _key(plugin: Any) -> tuple[str, str]:
-    """What a plugin replaces: the one of the same name and kind."""
-    return getattr(plugin, "NAME", None) or "", _kind(plugin) or ""
-
-
-def _kind(plugin: Any) -> str | None:
-    """The name of the plugin type that a class belongs to."""
-    if not isinstance(plugin, type):
-        return None
-    from datumaro.components.cli_plugin import plugin_types
-
-    types = set(plugin_types())
-    try:  # 1.x leaves generators out of that list
-        from datumaro.components.generator import DatasetGenerator
-    except ImportError:
-        pass
-    else:
-        types.add(DatasetGenerator)
-    # A transform is also a dataset, so the more special type comes first.
-    ordered = sorted(types, key=lambda t: -len(t.__mro__))
-    return next((t.__name__ for t in ordered if issubclass(plugin, t)), None)
+    register_plugins([plugin for plugin in new if key_of(plugin) in keys])
 
 
 #: Type of plugin -> the registry of an environment that holds it.

@@ -21,7 +21,7 @@ from datumaro.components.environment import Environment
 from oi_files import picture
 from test_autoload import is_installed
 
-from datumaro_openimages_plugin import loader
+from datumaro_openimages_plugin import declared, loader
 from datumaro_openimages_plugin._host import DatasetItem, image_from_file
 from datumaro_openimages_plugin.plugin import (
     OpenImagesExporter,
@@ -209,11 +209,11 @@ def test_cvats_list_of_image_lists_has_ours():
 def test_setup_cfg_declares_what_is_used_where_nothing_is_installed():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
-    lines = config["options.entry_points"][loader.GROUP].split("\n")
-    declared = {line.partition("=")[2].strip() for line in lines if line}
-    assert declared == {entry_point.value for entry_point in loader._OWN}
-    for entry_point in loader._OWN:
-        assert loader._kind(entry_point.load()) is not None
+    lines = config["options.entry_points"][declared.GROUP].split("\n")
+    in_setup_cfg = {line.partition("=")[2].strip() for line in lines if line}
+    assert in_setup_cfg == {entry_point.value for entry_point in declared._OWN}
+    for entry_point in declared._OWN:
+        assert declared.kind_of(entry_point.load()) is not None
 
 
 # Datasets of other formats are detected as before
@@ -311,7 +311,7 @@ def foreign(tmp_path, monkeypatch):
         info = site / "firm_plugins-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: firm-plugins\nVersion: 1.0\n")
-        lines = [f"[{loader.GROUP}]", *(f"e{i} = {e}" for i, e in enumerate(entry_points)), ""]
+        lines = [f"[{declared.GROUP}]", *(f"e{i} = {e}" for i, e in enumerate(entry_points)), ""]
         (info / "entry_points.txt").write_text("\n".join(lines))
         (site / "firm_plugins.py").write_text(FOREIGN)
         (site / "firm_fails.py").write_text("import no_such_module_of_the_firm")
@@ -364,13 +364,13 @@ def test_foreign_plugins_leave_the_default_environment_with_us(foreign):
     ],
 )
 def test_a_broken_foreign_plugin_is_reported_once(entry_point, reason, foreign, caplog):
-    loader._broken.clear()
-    with caplog.at_level(logging.WARNING, loader.__name__):
+    declared._broken.clear()
+    with caplog.at_level(logging.WARNING, declared.__name__):
         foreign("firm_plugins:FirmBase", entry_point)
         environments = [Environment(), Environment()]
         assert all(registered_in(env) == OURS for env in environments)
     assert modules_in(environments[0], "firm") == {"firm_plugins"}
-    messages = [r.getMessage() for r in caplog.records if r.name == loader.__name__]
+    messages = [r.getMessage() for r in caplog.records if r.name == declared.__name__]
     assert len(messages) == 1
     assert entry_point in messages[0] and reason in messages[0], messages
 
