@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,53 @@ def test_a_pickled_dataset_is_equal(rich, tmp_path):
     assert_same(dataset, read(rich))
     for kind in rich_data.KINDS:
         assert fields_after(dataset, tmp_path / kind, kind) == contents(rich, kind)
+
+
+def halves(rich: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """The dataset as two: labels without pictures, and all else."""
+    shutil.copytree(rich / "annotations", tmp_path / "labels/annotations")
+    shutil.copytree(rich, tmp_path / "rest")
+    for path in (tmp_path / "labels/annotations").glob("train-annotations-[!h]*.csv"):
+        path.unlink()
+    for path in (tmp_path / "rest/annotations").glob("*-human-*"):
+        path.unlink()
+    return tmp_path / "labels", tmp_path / "rest"
+
+
+def test_an_exact_merge_keeps_everything_of_both(rich, tmp_path):
+    parts = halves(rich, tmp_path)
+    merged = Dataset.from_extractors(*(OpenImagesExtractor(str(part)) for part in parts))
+    out = save(merged, tmp_path / "out")
+    for kind in rich_data.KINDS:
+        assert contents(out, kind) == contents(rich, kind)
+    for name in ("annotations", "masks", "images"):
+        expected = bytes_below(rich, name)
+        assert {n: data for n, data in bytes_below(out, name).items() if n in expected} == expected
+
+
+def test_an_exact_merge_of_a_dataset_with_itself_changes_nothing(rich, tmp_path):
+    merged = Dataset.from_extractors(*(OpenImagesExtractor(str(rich)) for _ in range(2)))
+    for kind in rich_data.KINDS:
+        assert fields_after(merged, tmp_path / kind, kind) == contents(rich, kind)
+
+
+@pytest.mark.parametrize("kind", rich_data.KINDS)
+def test_a_union_keeps_everything_of_both(kind, rich, tmp_path):
+    hl_ops = pytest.importorskip("datumaro.components.hl_ops")
+    if not hasattr(hl_ops, "HLOps"):
+        pytest.skip("this Datumaro merges by intersection alone")
+    parts = halves(rich, tmp_path)
+    merged = hl_ops.HLOps.merge(*map(read, parts), merge_policy="union")
+    ignored = ("ImageID", "MaskPath")  # it numbers ids that both have
+    expected = contents(rich, kind, *ignored)
+    if kind == "image":
+        expected = sorted(expected * 2)
+    out = save(merged, tmp_path / "out")
+    assert contents(out, kind, *ignored) == expected
+    classes = "annotations/class-descriptions.csv"
+    assert sorted((out / classes).read_text().splitlines()) == sorted(
+        (rich / classes).read_text().splitlines()
+    )
 
 
 # What the user changed

@@ -5,6 +5,7 @@ Of the columns that Datumaro does not know, a row keeps those that still hold, a
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +174,23 @@ def test_the_same_from_a_stream(name, rich, tmp_path):
     stream.transform(name, **TRANSFORMS[name])
     out = save(stream, tmp_path / "stream")
     assert bytes_below(out, "annotations") == bytes_below(expected, "annotations")
+
+
+@EVERY
+def test_the_same_in_place(name, rich, tmp_path):
+    """The dataset is read from the folder that it is saved to."""
+    expected = save(transformed(name, rich), tmp_path / "out")
+    shutil.copytree(rich, tmp_path / "in")
+    dataset = transformed(name, tmp_path / "in")
+    save(dataset, tmp_path / "in")
+    for folder in ("annotations", "masks", "images"):
+        assert contents_of(tmp_path / "in", folder) == contents_of(expected, folder)
+
+
+def contents_of(root: Path, folder: str) -> dict[str, bytes]:
+    """Files with something in them: a table that lost its rows may stay with its header."""
+    found = bytes_below(root, folder) if (root / folder).is_dir() else {}
+    return {n: data for n, data in found.items() if data.count(b"\n") > 1 or ".csv" not in n}
 
 
 # Attributes that show columns
