@@ -46,6 +46,10 @@ RELATIONSHIPS = (
     "ImageID,LabelName1,LabelName2,XMin1,XMax1,YMin1,YMax1,XMin2,XMax2,YMin2,YMax2,"
     "RelationshipLabel"
 )
+PEOPLE = (
+    "ImageID,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,"
+    "IsDepictionOf,IsInsideOf,GenderPresentation,AgePresentation"
+)
 POINTS = "ImageId,X,Y,Label,EstimatedYesNo,Source,YesVotes,NoVotes,UnsureVotes,TextLabel"
 SUBSETS = ("train", "validation", "test")
 
@@ -211,6 +215,31 @@ def published_point(scene: Scene, x: float, y: float, label: str, *rest: str) ->
     return [scene.id, *place, label, answer, "ih", *votes, words]
 
 
+def published_narrative(
+    scene: Scene, words: Sequence[tuple[str, float, float]], traces: Any, annotator: int
+) -> str:
+    timed = [{"utterance": text, "start_time": t0, "end_time": t1} for text, t0, t1 in words]
+    moves = [[{"x": x, "y": y, "t": t} for x, y, t in segment] for segment in traces]
+    line = {
+        "dataset_id": f"open_images_{scene.subset}",
+        "image_id": scene.id,
+        "annotator_id": annotator,
+        "caption": " ".join(text for text, _, _ in words),
+        "timed_caption": timed,
+        "traces": moves,
+        "voice_recording": f"open_images_{scene.subset}/{scene.id}_{annotator}.ogg",
+    }
+    # The published files escape what is not ASCII.
+    return json.dumps(line) + "\n"
+
+
+def published_person(scene: Scene, number: int, gender: str, age: str) -> list[str]:
+    thing = scene.things[number]
+    left, top, right, bottom = thing.box_frac(scene.grid)
+    box = [trimmed(value, 6) for value in (left, right, top, bottom)]
+    return [scene.id, thing.label, "1", *box, *thing.flags.split(), gender, age]
+
+
 def write_v7(root: Path) -> None:
     for scene in V7:
         write_media(root, scene, cv2.IMWRITE_PNG_BILEVEL, 1)
@@ -263,6 +292,15 @@ def write_v7_subset(folder: Path, subset: str, scenes: list[Scene]) -> None:
     write_csv(folder / f"oidv6-{subset}-annotations-vrd.csv", RELATIONSHIPS, rows, "\n")
     rows = [published_point(scene, *point) for scene in scenes for point in scene.points]
     write_csv(folder / f"oidv7-{val}-annotations-point-labels.csv", POINTS, rows, "\n")
+    rows = [published_person(scene, *person) for scene in scenes for person in scene.people]
+    if rows:
+        write_csv(folder / f"open_images_extended_miap_boxes_{val}.csv", PEOPLE, rows, "\n")
+    lines = [published_narrative(scene, *found) for scene in scenes for found in scene.narratives]
+    version = "_v6" if train else ""
+    shard = "-00000-of-00001" if train else ""
+    name = f"open_images_{subset}{version}_localized_narratives{shard}.jsonl"
+    if lines:
+        write_text(folder / name, "".join(lines))
 
 
 def main(folder: Path) -> None:

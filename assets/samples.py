@@ -77,6 +77,10 @@ class Scene:
     # Things that only relationships have; they are drawn and numbered after `things`.
     related_things: tuple[Thing, ...] = ()
     # x, y in pixels of the grid, label, answer, votes for yes, no and unsure, words of the label.
+    # Words with their times, the trace's segments of x, y, t, and the annotator.
+    narratives: tuple[tuple[tuple[tuple[str, float, float], ...], Any, int], ...] = ()
+    # Number of the thing, how gender and age are perceived.
+    people: tuple[tuple[int, str, str], ...] = ()
     points: tuple[tuple[float, float, str, str, str, str, str, str], ...] = ()
 
     @property
@@ -228,6 +232,15 @@ V7 = (
             (0, "interacts_with", 1), (0, "is", WALK), (0, "holds", 2), (2, "is", TEXTILE)
         ),
         related_things=(Thing(TOY, "ball", (40, 30, 52, 42), YELLOW),),
+        narratives=(
+            (
+                (("In this picture", 0.0, 0.9), ("a person walks a dog.", 1.2, 3.05)),
+                (((0.2, 0.15, 0.02), (0.31, -0.0125, 0.5)), ((0.6, 0.7, 1.5), (1.001, 0.9, 2.75))),
+                7,
+            ),
+            ((("Zwei gehen spazieren, schön.", 0.3, 2.0),), (((0.5, 0.5, 0.1),),), 12),
+        ),
+        people=((0, "Unknown", "Middle"),),
         points=(
             (34, 40, PERSON, "yes", "3", "0", "0", ""),
             (60.5, 50, DOG, "no", "1", "2", "0", "a dog's nose"),
@@ -268,6 +281,8 @@ V7 = (
         "Parked", "Ann Example", rotation="", listed_size=False,
         machine_labels=((CAR, "1.0"), (VEHICLE, "0.8")),
         relationships=((2, "at", 0), (2, "is", WALK)),
+        narratives=(((("A parked car.", 0.0, 1.0),), (), 7),),
+        people=((2, "Predominantly Feminine", "Young"),),
         points=((50, 50, CAR, "yes", "2", "0", "0", ""), (3, 3, CAR, "no", "0", "3", "0", "")),
     ),
     Scene(

@@ -14,6 +14,7 @@ from datumaro.components import annotation as _annotation
 from datumaro.components.annotation import (
     AnnotationType,
     Bbox,
+    Caption,
     Label,
     LabelCategories,
     Mask,
@@ -62,6 +63,7 @@ __all__ = [
     "CAN_STREAM",
     "AnnotationType",
     "Bbox",
+    "Caption",
     "DatasetBase",
     "DatasetItem",
     "ExportContext",

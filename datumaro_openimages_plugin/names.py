@@ -73,7 +73,8 @@ LISTS = ("attribute_list", "relationship_list", "triplet_list")
 
 #: Kinds that this format knows and this version leaves alone; their files are reported.
 UNREAD: dict[str, tuple[str, ...]] = {
-    "narratives": ("{subset}_localized_narratives.jsonl", "{subset}_captions.jsonl"),
+    # What speech recognition heard; the captions are made of it.
+    "speech": ("open_images_{subset}_v6_asr.jsonl", "open_images_{subset}_asr.jsonl"),
 }
 
 #: Lists of classes and of images that say what these were chosen for; none is read.
@@ -84,7 +85,10 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
         "class-ids-human-body-parts-and-mammal.txt",
         "segmentation_classes.csv",
     ),
-    "selections of images": ("train-image-ids-with-human-parts-and-mammal-boxes.txt",),
+    "selections of images": (
+        "train-image-ids-with-human-parts-and-mammal-boxes.txt",
+        "open_images_extended_miap_images_{val}.lst",
+    ),
 }
 
 _PREFIX = re.compile(r"(?:oidv(?P<oid>\d+)-)?(?P<challenge>challenge-\d{4}-)?", re.IGNORECASE)

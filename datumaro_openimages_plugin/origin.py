@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import attr
 
-from datumaro_openimages_plugin._host import Bbox, DatasetItem, Label, Mask, Points
+from datumaro_openimages_plugin._host import Bbox, Caption, DatasetItem, Label, Mask, Points
 from datumaro_openimages_plugin.classes import ClassList
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ImportedFrom",
     "Origin",
     "OriginBbox",
+    "OriginCaption",
     "OriginItem",
     "OriginLabel",
     "OriginMask",
@@ -257,6 +258,7 @@ def _values(cls: type) -> Callable[[Any], tuple[Any, ...]]:
 
 _label_values = _values(Label)
 _bbox_values = _values(Bbox)
+_caption_values = _values(Caption)
 _points_values = _values(Points)
 _item_values = _values(DatasetItem)
 
@@ -347,6 +349,28 @@ class OriginPoints(Points):
 
     def as_dict(self) -> dict[str, Any]:
         """The fields of `Points`."""
+        return _without_origin(self)
+
+
+@attr.attrs(slots=True, init=False, eq=False, order=False)
+class OriginCaption(Caption):
+    """A caption that knows its line; equal to a `Caption` of the same values."""
+
+    origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
+
+    def __init__(self, *args: Any, origin: Origin | None = None, **kwargs: Any) -> None:
+        Caption.__init__(self, *args, **kwargs)
+        self.origin = origin
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, Caption):
+            return NotImplemented
+        return _caption_values(self) == _caption_values(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields of a `Caption`."""
         return _without_origin(self)
 
 

@@ -331,6 +331,10 @@ class Reader:
         unread = [file.name for file in self.files.unread()]
         if unread:
             log.warning("not read by this version: %s", ", ".join(sorted(unread)))
+        for kind in KINDS:
+            asked = [file.name for file in self.files.all(kind.name)]
+            if asked and not kind.by_default and self._choice.kinds is None:
+                log.info("read only if kinds names %s: %s", kind.name, ", ".join(sorted(asked)))
         unlisted = len(self.labels.names) - self.labels.listed
         if unlisted and self.labels.listed:
             log.warning(

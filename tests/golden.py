@@ -26,7 +26,7 @@ def golden_text(kind: Kind) -> str:
 
 
 def _lines(name: str, kind: Kind) -> Iterator[str]:
-    extractor = OpenImagesExtractor(str(ASSETS / name))
+    extractor = OpenImagesExtractor(str(ASSETS / name), kinds=[kind.name for kind in KINDS])
     labels = [category.name for category in next(iter(extractor.categories().values()))]
     for item in extractor:
         address = f"{name} {item.subset}/{item.id}"

@@ -107,7 +107,7 @@ def test_extreme_clicks_span_their_boxes():
         (
             "open_images_v7",
             {"train": 3, "validation": 2, "test": 3},
-            {"label": 23, "bbox": 14, "mask": 8, "points": 6},
+            {"label": 23, "bbox": 14, "mask": 8, "points": 6, "caption": 3},
         ),
     ],
 )

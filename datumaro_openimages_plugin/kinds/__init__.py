@@ -10,12 +10,23 @@ from datumaro_openimages_plugin.kinds.boxes import BOXES
 from datumaro_openimages_plugin.kinds.labels import LABELS
 from datumaro_openimages_plugin.kinds.machine_labels import MACHINE_LABELS
 from datumaro_openimages_plugin.kinds.masks import MASKS
+from datumaro_openimages_plugin.kinds.narratives import NARRATIVES
+from datumaro_openimages_plugin.kinds.people import PEOPLE
 from datumaro_openimages_plugin.kinds.points import POINTS
 from datumaro_openimages_plugin.kinds.relationships import RELATIONSHIPS
 
 __all__ = ["KINDS", "KINDS_BY_NAME"]
 
 #: In the order that an item's annotations have.
-KINDS: tuple[Kind, ...] = (LABELS, MACHINE_LABELS, BOXES, MASKS, POINTS, RELATIONSHIPS)
+KINDS: tuple[Kind, ...] = (
+    LABELS,
+    MACHINE_LABELS,
+    BOXES,
+    PEOPLE,
+    MASKS,
+    POINTS,
+    NARRATIVES,
+    RELATIONSHIPS,
+)
 
 KINDS_BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS}

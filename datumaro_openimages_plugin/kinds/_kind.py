@@ -16,6 +16,7 @@ import pyarrow as pa
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.arrays import bools_to_arrow
+from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.rows import Table, TableRows
 from datumaro_openimages_plugin.sinks import CsvSink, Sink
 from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows, Runs, code_type
@@ -219,9 +220,16 @@ class KindTable:
         """Reads one file of the kind."""
         rows = table.read(columns, on_error)
         ids = rows.run.pop("ImageID", None) or Runs.of(rows.text.pop("ImageID"))
-        numbers = images.find(ids, subset, table.name, on_error)
-        if rows.valid is not None:
-            numbers[~rows.valid] = -1
+        valid = rows.valid
+
+        def once(error: FormatError) -> None:
+            # A row that was reported already is left out anyway.
+            if valid is None or error.row is None or valid[error.row - 1]:
+                on_error(error)
+
+        numbers = images.find(ids, subset, table.name, once)
+        if valid is not None:
+            numbers[~valid] = -1
         self.files += 1
         self.parts.append(Part(table, numbers, rows))
         # Arrow keeps the memory of the whole file for later otherwise.

@@ -229,5 +229,7 @@ POINTS = Kind(
     takes=is_point_label,
     attributes=ATTRIBUTES,
     extra=EXTRA,
+    class_columns=("Label",),
+    negative=("EstimatedYesNo", "no"),
     needs_sizes=True,
 )

@@ -181,3 +181,11 @@ def test_their_type_is_known(tmp_path):
 
     extractor = OpenImagesExtractor(str(write(tmp_path, files())))
     assert extractor._reader.annotation_types == {AnnotationType.points}
+
+
+def test_choosing_knows_their_classes_and_negatives(tmp_path):
+    from datumaro_openimages_plugin.plugin import OpenImagesExtractor
+
+    root = str(write(tmp_path, files()))
+    (item,) = OpenImagesExtractor(root, classes=["One"], negatives="drop", only_matching=True)
+    assert [a.attributes["estimated_yes_no"] for a in item.annotations] == ["unsure"]
