@@ -138,7 +138,14 @@ class _RowWriter:
             for name, column in self.EXTRA.items()
             if name in attributes
         }
-        unknown = [n for n in attributes if n not in self.ATTRIBUTES and n not in self.EXTRA]
+        unknown = [
+            name
+            for name, value in attributes.items()
+            if name not in self.ATTRIBUTES
+            and name not in self.EXTRA
+            # CVAT gives every box one; a turned box does not come here.
+            and not (name == "rotation" and value == 0)
+        ]
         texts, values = self._texts(attributes)
         return _Key(texts, values, extra, tuple(unknown))
 

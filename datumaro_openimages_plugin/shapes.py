@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 
 from datumaro_openimages_plugin._host import AnnotationType, Mask, annotation_type
 
-__all__ = ["is_outline", "masks_from_outlines"]
+__all__ = ["count_unlike_first", "is_outline", "masks_from_outlines"]
 
 _OUTLINES = {
     kind
@@ -48,23 +48,40 @@ def masks_from_outlines(outlines: Iterable[Any], size: tuple[int, int]) -> list[
 
     An instance's attributes and group are those of its first outline.
     """
-    instances: dict[Any, list[Any]] = {}
-    for number, outline in enumerate(outlines):
-        # Ungrouped outlines stand alone.
-        key = (outline.group, outline.label) if outline.group else (0, number)
-        instances.setdefault(key, []).append(outline)
     masks = []
-    for parts in instances.values():
+    for parts in _instances(outlines):
         first = parts[0]
         masks.append(
             Mask(
                 image=_rasterised([_polygon_px(part) for part in parts], size),
                 label=first.label,
-                attributes={k: v for k, v in first.attributes.items() if k != "rotation"},
+                attributes=_attributes(first),
                 group=first.group,
             )
         )
     return masks
+
+
+def count_unlike_first(outlines: Iterable[Any]) -> int:
+    """How many outlines have other attributes than the mask that they become part of."""
+    return sum(
+        _attributes(part) != _attributes(parts[0])
+        for parts in _instances(outlines)
+        for part in parts[1:]
+    )
+
+
+def _instances(outlines: Iterable[Any]) -> list[list[Any]]:
+    found: dict[Any, list[Any]] = {}
+    for number, outline in enumerate(outlines):
+        # Ungrouped outlines stand alone.
+        key = (outline.group, outline.label) if outline.group else (0, number)
+        found.setdefault(key, []).append(outline)
+    return list(found.values())
+
+
+def _attributes(outline: Any) -> dict[str, Any]:
+    return {name: value for name, value in outline.attributes.items() if name != "rotation"}
 
 
 def _rasterised(polygons: list[list[float]], size: tuple[int, int]) -> np.ndarray:

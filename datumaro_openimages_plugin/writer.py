@@ -26,7 +26,11 @@ from datumaro_openimages_plugin.kinds._kind import Kind
 from datumaro_openimages_plugin.layout import Layout
 from datumaro_openimages_plugin.media import ImageFiles, item_size
 from datumaro_openimages_plugin.origin import ImportedFrom
-from datumaro_openimages_plugin.shapes import is_outline, masks_from_outlines
+from datumaro_openimages_plugin.shapes import (
+    count_unlike_first,
+    is_outline,
+    masks_from_outlines,
+)
 from datumaro_openimages_plugin.sinks import CsvSink, Sink, csv_line
 from datumaro_openimages_plugin.target import Target
 from datumaro_openimages_plugin.writing import KindWriter, Writing
@@ -246,6 +250,9 @@ class Writer:
                 self._refuse(error, item, annotation)
         if outlines and size is None:
             self.lost["outlines on images of unknown size"] += len(outlines)
+        unlike = count_unlike_first(outlines)
+        if unlike:
+            self.lost["attributes of outlines that are part of another one's mask"] += unlike
         made = masks_from_outlines(outlines, size) if outlines and size is not None else []
         return {kind: found for kind, found in ((_BBOX, boxes), (_MASK, made)) if found}
 

@@ -267,3 +267,13 @@ def test_nothing_is_reported_where_nothing_is_lost(tmp_path, caplog):
     dataset = Dataset.from_extractors(OpenImagesExtractor(str(tmp_path / "in")))
     dataset.export(str(tmp_path / "out"), OpenImagesExporter, save_media=True)
     assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+def test_attributes_of_outlines_that_share_a_mask_are_counted(picture, tmp_path, caplog):
+    first, second, third = (
+        Polygon([x, 1, x + 9, 1, x + 9, 9], label=0, group=3, attributes={"predicted_iou": iou})
+        for x, iou in ((1, 0.5), (12, 0.5), (23, 0.25))
+    )
+    exported(tmp_path / "out", picture, first, second, third)
+    (message,) = warnings_of(caplog)
+    assert "part of another one's mask: 1 not written" in message

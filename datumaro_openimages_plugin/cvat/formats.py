@@ -60,6 +60,7 @@ def export_dataset(
 
     folder = os.path.join(temp_dir, "dataset")
     with server.extractor_of(instance_data, save_images) as extractor:
+        extractor = server.with_ellipses_as_masks(extractor)
         items = TaskItems(extractor, server.label_specs_of(instance_data))
         OpenImagesExporter(
             items,

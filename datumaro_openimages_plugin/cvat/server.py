@@ -1,8 +1,9 @@
 """All that is taken from CVAT, imported when it is used: the one module that knows CVAT's names.
 
 The names are those of CVAT's ``apps/dataset_manager``: the registry with its two decorators and
-``dm_env``, ``bindings.GetCVATDataExtractor`` and ``bindings.import_dm_annotations``, and of the
-data that formats are given ``META_FIELD``, ``meta``, ``frame_info`` and ``soft_attribute_import``.
+``dm_env``, ``bindings.GetCVATDataExtractor`` and ``bindings.import_dm_annotations``, the newer
+releases' transform ``formats.transformations.EllipsesToMasks``, and of the data that formats are
+given ``META_FIELD``, ``meta``, ``frame_info`` and ``soft_attribute_import``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "import_annotations",
     "label_specs_of",
     "registry",
+    "with_ellipses_as_masks",
 ]
 
 _MANAGER = "cvat.apps.dataset_manager"
@@ -41,6 +43,16 @@ def extractor_of(instance_data: Any, save_images: bool) -> AbstractContextManage
         instance_data, include_images=save_images
     )
     return context
+
+
+def with_ellipses_as_masks(extractor: Any) -> Any:
+    """The dataset with CVAT's ellipses, of which only CVAT knows what their points are, as masks.
+
+    Older releases give masks in the first place and have no such transform.
+    """
+    transforms = importlib.import_module(f"{_MANAGER}.formats.transformations")
+    transform: Any = getattr(transforms, "EllipsesToMasks", None)
+    return transform(extractor) if hasattr(transform, "transform_item") else extractor
 
 
 def import_annotations(dataset: Any, instance_data: Any) -> None:

@@ -12,6 +12,7 @@ from cvat_tasks import packed, run_export, run_import
 from datumaro.components.annotation import AnnotationType
 
 from datumaro_openimages_plugin import plugin
+from datumaro_openimages_plugin._host import CAN_STREAM
 
 IDS = ("a", 'say "b", c', "folder/d e", "größe")
 
@@ -93,6 +94,27 @@ def test_a_task_comes_back(cvat, task, tmp_path, save_images):
         assert box["occluded"] is (box["frame"] == 1)
         assert float(box["attributes"]["score"]) == 1
     assert [r["type"] for r in empty.records if r["type"] != "rectangle"] == ["mask", "mask"]
+
+
+@pytest.mark.skipif(not CAN_STREAM, reason="this Datumaro has no streams")
+def test_a_task_is_exported_from_a_stream(cvat, task, tmp_path):
+    from datumaro.components.dataset import StreamDataset
+
+    b = cvat.bindings
+    task.records.append(b.record("rectangle", "/m/1", 1, points=[1, 2, 11, 12]))
+    with b.GetCVATDataExtractor(task, include_images=True) as extractor:
+        dataset = StreamDataset.from_extractors(extractor, env=cvat.registry.dm_env)
+        dataset.export(str(tmp_path / "out"), "open_images", save_media=True)
+    found = {item.id: item for item in plugin.OpenImagesExtractor(str(tmp_path / "out"))}
+    assert set(found) == set(IDS)
+    assert found[IDS[1]].annotations[0].points == pytest.approx([1, 2, 11, 12], abs=0.01)
+
+
+def test_what_cvat_adds_to_every_box_is_no_loss(cvat, task, tmp_path, caplog):
+    b = cvat.bindings
+    task.records.append(b.record("rectangle", "/m/1", 1, points=[1, 2, 11, 12]))
+    run_export(cvat, task, tmp_path)
+    assert "box" not in caplog.text
 
 
 @pytest.mark.parametrize(

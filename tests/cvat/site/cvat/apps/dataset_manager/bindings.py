@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import cv2
 import numpy as np
+from datumaro.components import annotation as annotations
 from datumaro.components.annotation import (
     AnnotationType,
     Bbox,
@@ -204,6 +205,8 @@ def GetCVATDataExtractor(instance_data, include_images=False, **_):  # noqa: N80
 
 
 class CvatTaskOrJobDataExtractor(DatasetBase):
+    is_stream = True
+
     def __init__(self, instance, include_images):
         super().__init__(
             media_type=Image, subsets=list(dict.fromkeys(f.subset for f in instance.frames))
@@ -284,7 +287,7 @@ class CvatTaskOrJobDataExtractor(DatasetBase):
         if kind == "skeleton":
             return Skeleton([Points(points, label=common["label"])], **common)
         if kind == "ellipse":
-            return Mask(self._ellipse(points, shape["rotation"], frame), **common)
+            return self._ellipse(points, shape["rotation"], frame, common)
         assert kind == "mask", kind
         image, left, top = points
         full = np.zeros((frame.height, frame.width), bool)
@@ -292,12 +295,15 @@ class CvatTaskOrJobDataExtractor(DatasetBase):
         return Mask(full, **common)
 
     @staticmethod
-    def _ellipse(points, rotation, frame):
-        cx, cy, right, top = points
-        pixels = np.zeros((frame.height, frame.width), np.uint8)
-        centre, axes = (round(cx), round(cy)), (round(right - cx), round(cy - top))
-        cv2.ellipse(pixels, centre, axes, rotation, 0, 360, 255, thickness=-1)
-        return pixels > 0
+    def _ellipse(points, rotation, frame, common):
+        common["attributes"]["rotation"] = rotation
+        if hasattr(annotations, "Ellipse"):
+            return annotations.Ellipse(*points, **common)
+        # Where Datumaro has no ellipses, CVAT gives masks.
+        from .formats.transformations import EllipsesToMasks
+
+        made = SimpleNamespace(points=points, **common)
+        return EllipsesToMasks._mask(made, (frame.height, frame.width))
 
 
 # Import

@@ -2,9 +2,11 @@
 
 import math
 
-from datumaro.components.annotation import AnnotationType, Polygon
+import cv2
+import numpy as np
+from datumaro.components.annotation import AnnotationType, Mask, Polygon
 
-from datumaro_openimages_plugin._host import ItemTransform
+from datumaro_openimages_plugin._host import ItemTransform, annotation_type
 
 
 class RotatedBoxesToPolygons(ItemTransform):
@@ -34,6 +36,35 @@ class RotatedBoxesToPolygons(ItemTransform):
             attributes=box.attributes,
             group=box.group,
             z_order=box.z_order,
+        )
+
+
+class EllipsesToMasks(ItemTransform):
+    """As newer releases have it: their points are the centre, the right end and the top."""
+
+    def transform_item(self, item):
+        made = [
+            self._mask(annotation, item.media.size)
+            if annotation.type is annotation_type("ellipse")
+            else annotation
+            for annotation in item.annotations
+        ]
+        return item.wrap(annotations=made)
+
+    @staticmethod
+    def _mask(ellipse, size):
+        cx, cy, right, top = ellipse.points
+        attributes = dict(ellipse.attributes)
+        rotation = attributes.pop("rotation")
+        pixels = np.zeros(size, np.uint8)
+        centre, axes = (round(cx), round(cy)), (round(right - cx), round(cy - top))
+        cv2.ellipse(pixels, centre, axes, rotation, 0, 360, 255, thickness=-1)
+        return Mask(
+            pixels > 0,
+            label=ellipse.label,
+            attributes=attributes,
+            group=ellipse.group,
+            z_order=ellipse.z_order,
         )
 
 
