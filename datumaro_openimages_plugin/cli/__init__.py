@@ -22,7 +22,7 @@ from types import ModuleType
 __all__ = ["COMMANDS", "FOUND", "OK", "UNUSABLE", "build_parser", "main"]
 
 #: Subcommands, in the order in which help lists them; each is a module of this package.
-COMMANDS = ("info", "labels", "evaluate", "download")
+COMMANDS = ("info", "labels", "evaluate", "download", "preview")
 
 OK = 0
 FOUND = 1
