@@ -17,7 +17,7 @@ from pyarrow import json as pajson
 
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.packed import open_unpacked
+from datumaro_openimages_plugin.packed import open_table
 from datumaro_openimages_plugin.tables import Column, OnError, Rows
 
 __all__ = ["JsonLinesSink", "JsonLinesTable", "parsed", "replaced"]
@@ -39,7 +39,7 @@ class JsonLinesTable:
 
     def __init__(self, source: Source, name: str) -> None:
         self.name = name
-        self._file: BinaryIO = open_unpacked(source, name)
+        self._file: BinaryIO = open_table(source, name)
         self._offsets: np.ndarray | None = None
         first = self._file.readline(_LONGEST)
         self.line_end = "\r\n" if first.endswith(b"\r\n") else "\n"

@@ -1,20 +1,102 @@
-"""Single files that are packed: ``.csv.gz``, ``.csv.zip``."""
+"""Opening single files: unpacked where they are packed, and not too many at a time.
+
+A table's file stays open as long as its rows may be asked for. A dataset may have more tables than
+a process may have open files, so small ones are held in memory, and of many large ones the later
+are copied into one common temporary file.
+"""
 
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import shutil
 import tempfile
+import threading
+import weakref
 import zipfile
 import zlib
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.zips import MAX_RATIO, MIN_UNPACKED
 
-__all__ = ["open_unpacked", "read_unpacked"]
+__all__ = ["open_table", "open_unpacked", "read_unpacked"]
+
+_SMALL = 1 << 18  # bytes of a table that is held in memory
+_MOST_OPEN = 64
+
+_open: weakref.WeakSet[BinaryIO] = weakref.WeakSet()
+
+
+def open_table(source: Source, name: str) -> BinaryIO:
+    """A seekable handle on a table's plain text, to be kept open as long as there is need.
+
+    Raises:
+        FormatError: A packed file is damaged, or unpacks to far more than it holds.
+    """
+    file = open_unpacked(source, name)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if size <= _SMALL:
+        with file:
+            return io.BytesIO(file.read())
+    if len(_open) < _MOST_OPEN:
+        _open.add(file)
+        return file
+    with file:
+        return io.BufferedReader(_Part.copy(file, size))
+
+
+class _Part(io.RawIOBase):
+    """A part of the common temporary file, as a file of its own.
+
+    Args:
+        file: The common file.
+        start: Where the part begins.
+        size: How many bytes it has.
+    """
+
+    _common: weakref.ref[Any] | None = None
+    _lock = threading.Lock()
+
+    def __init__(self, file: Any, start: int, size: int) -> None:
+        self._file = file
+        self._start = start
+        self._size = size
+        self._at = 0
+
+    @classmethod
+    def copy(cls, file: BinaryIO, size: int) -> _Part:
+        """Copies a file to the end of the common one, which goes when its last part goes."""
+        with cls._lock:
+            common = None if cls._common is None else cls._common()
+            if common is None:
+                common = tempfile.TemporaryFile()  # noqa: SIM115 (handed out)
+                cls._common = weakref.ref(common)
+            start = common.seek(0, os.SEEK_END)
+            shutil.copyfileobj(file, common)
+            return cls(common, start, size)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(base + offset, 0)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        with self._lock:
+            self._file.seek(self._start + self._at)
+            data = self._file.read(max(min(len(buffer), self._size - self._at), 0))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 def open_unpacked(source: Source, name: str) -> BinaryIO:

@@ -29,7 +29,7 @@ from datumaro_openimages_plugin.columns import (
     code_type,
 )
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.packed import open_unpacked
+from datumaro_openimages_plugin.packed import open_table
 from datumaro_openimages_plugin.row_text import RowText
 
 __all__ = ["Column", "CsvTable", "OnError", "Rows", "Runs", "code_type", "has_columns"]
@@ -52,7 +52,7 @@ class CsvTable:
 
     def __init__(self, source: Source, name: str) -> None:
         self.name = name
-        self._file = open_unpacked(source, name)
+        self._file = open_table(source, name)
         self.header, self._data_start, self.line_end = self._read_header()
         self._position = {column: i for i, column in enumerate(self.header)}
         self._folded = {column.casefold(): column for column in reversed(self.header)}
