@@ -61,6 +61,7 @@ except ImportError:  # the 0.3 line
 
 __all__ = [
     "CAN_STREAM",
+    "OBJECT_ID",
     "AnnotationType",
     "Bbox",
     "Caption",
@@ -96,6 +97,9 @@ CAN_STREAM: bool = hasattr(Importer, "can_stream")
 """Whether this Datumaro has ``StreamDataset``."""
 
 _HAS_FACTORIES = hasattr(Image, "from_file")
+
+#: Datumaro 1.x: what annotations have as ``object_id`` until they are told; None on the 0.3 line.
+OBJECT_ID = getattr(getattr(attr.fields(Label), "object_id", None), "default", None)
 
 #: The container that a ``DatasetItem`` keeps its annotations in.
 annotations_list: type[list[Any]] = getattr(_annotation, "Annotations", list)

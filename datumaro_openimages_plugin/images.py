@@ -364,12 +364,11 @@ class Images:
         sizes = known.heights[absent].tolist(), known.widths[absent].tolist()
         return dict(zip(names, zip(*sizes, strict=True), strict=True))
 
-    def known_sizes(self, numbers: np.ndarray) -> tuple[list[int], list[int]]:
-        """Heights and widths of some images, 0 where nothing told them yet."""
+    def known_sizes(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) int32 heights and widths of some images, 0 where nothing told them yet."""
         if self._meta is None:
-            nothing = [0] * len(numbers)
-            return nothing, nothing
-        return self._meta[0][numbers].tolist(), self._meta[1][numbers].tolist()
+            return np.zeros(len(numbers), np.int32), np.zeros(len(numbers), np.int32)
+        return self._meta[0][numbers], self._meta[1][numbers]
 
 
 def _bad_id(reason: str, value: str, file: str, row: int) -> FormatError:

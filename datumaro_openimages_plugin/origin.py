@@ -271,8 +271,37 @@ def _without_origin(annotation: Any) -> dict[str, Any]:
     }
 
 
+class _RowLabel(Label):  # type: ignore[misc]
+    __slots__ = ("_row",)
+
+
+class _RowBbox(Bbox):  # type: ignore[misc]
+    __slots__ = ("_row",)
+
+
+def _made_when_asked(cls: type) -> type:
+    """Lets a class make its objects' `Origin` when it is asked for.
+
+    The slot of ``origin``, under the name ``_source``, then holds an `Origin`, None, or a source
+    of rows whose row number ``_row`` is. Millions of annotations are made with the latter two,
+    and few are ever asked for their origin.
+    """
+    slot = cls.__dict__["origin"]
+
+    def get(annotation: Any) -> Origin | None:
+        source = annotation._source
+        if source is None or isinstance(source, Origin):
+            return source
+        return Origin(source, annotation._row)
+
+    cls._source = slot  # type: ignore[attr-defined]
+    cls.origin = property(get, slot.__set__)  # type: ignore[attr-defined]
+    return cls
+
+
+@_made_when_asked
 @attr.attrs(slots=True, init=False, eq=False, order=False)
-class OriginLabel(Label):
+class OriginLabel(_RowLabel):
     """An image label that knows its row; equal to a `Label` of the same values."""
 
     origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
@@ -293,8 +322,9 @@ class OriginLabel(Label):
         return _without_origin(self)
 
 
+@_made_when_asked
 @attr.attrs(slots=True, init=False, eq=False, order=False)
-class OriginBbox(Bbox):
+class OriginBbox(_RowBbox):
     """A box that knows its row; equal to a `Bbox` of the same values."""
 
     origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)

@@ -267,10 +267,9 @@ class Reader:
         ids = self.images.ids.take(to_arrow(numbers)).to_pylist()
         names = self.images.subset_names
         subsets = [names[code] for code in self.images.subset_codes[numbers].tolist()]
-        files = [
-            self.files.image(image_id, subset)
-            for image_id, subset in zip(ids, subsets, strict=True)
-        ]
+        files: list[str | None] = [None] * len(ids)
+        if self.files.has_images():
+            files = list(map(self.files.image, ids, subsets))
         batch = self._batch(numbers, files, subsets)
         parts = [(kind, *self._made(kind, batch)) for kind in KINDS if self._has(kind)]
         attached = [part for part in parts if part[0].attach is not None]
@@ -297,14 +296,14 @@ class Reader:
 
     def _batch(self, numbers: np.ndarray, files: list[str | None], subsets: list[str]) -> Batch:
         heights, widths = self.images.known_sizes(numbers)
-        sizes: list[tuple[int, int] | None] = []
-        for file, height, width in zip(files, heights, widths, strict=True):
-            if height:
-                sizes.append((height, width))
-            else:
-                sizes.append(None if file is None else header_size(self._source, file))
-        known = np.array([size or (1, 1) for size in sizes], np.float64).reshape(-1, 2)
-        return Batch(numbers, known[:, 0], known[:, 1], sizes, subsets, self.files)
+        sizes: list[tuple[int, int] | None] = list(
+            zip(heights.tolist(), widths.tolist(), strict=True)
+        )
+        for at in np.flatnonzero(heights == 0).tolist():
+            file = files[at]
+            size = sizes[at] = None if file is None else header_size(self._source, file)
+            heights[at], widths[at] = size or (1, 1)
+        return Batch(numbers, heights, widths, sizes, subsets, self.files)
 
     def _has(self, kind: Kind) -> bool:
         """Whether there is something of a kind to give to items."""

@@ -63,7 +63,7 @@ class Labels:
 class Batch:
     """Some images whose annotations are made together.
 
-    ``heights_px``, ``widths_px``: (n,) float64, 1 where an image's size is not known, so that its
+    ``heights_px``, ``widths_px``: (n,) int32, 1 where an image's size is not known, so that its
     points are fractions of the image.
     """
 
@@ -193,6 +193,7 @@ class KindTable:
     parts: list[Part] = field(default_factory=list)
     _order: np.ndarray | None = None
     _offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
+    _lookups: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def number(self) -> dict[str, np.ndarray]:
@@ -280,8 +281,11 @@ class KindTable:
 
     def index(self, column: str, rows: np.ndarray) -> np.ndarray:
         """(n,) int64: the values of some rows in a column of whole numbers, -1 for none."""
-        values = [-1 if value is None else value for value in self.values[column]]
-        return np.array([*values, -1], np.int64)[self.code[column][rows]]
+        lookup = self._lookups.get(column)
+        if lookup is None:
+            values = [-1 if value is None else int(value) for value in self.values[column]]
+            lookup = self._lookups[column] = np.array([*values, -1], np.int64)
+        return lookup[self.code[column][rows]]
 
     def text_at(self, column: str, row: int) -> str | None:
         """A row's text in a text column, None where its file lacks the column."""

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datumaro_openimages_plugin._host import AnnotationType, round_points
+from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType, round_points
 from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.labels import confidence, kept
-from datumaro_openimages_plugin.origin import Origin, OriginBbox, other_fields
+from datumaro_openimages_plugin.origin import OriginBbox, other_fields
 from datumaro_openimages_plugin.tables import Column
 from datumaro_openimages_plugin.values import (
     coordinate_text,
@@ -101,34 +101,44 @@ def from_rows(
         batch: The images.
         counts: How many of the rows each image has.
     """
-    points = _points_px(table, rows, batch, counts)
-    labels = np.array(table.values["LabelName"] or [0])[table.code["LabelName"][rows]].tolist()
-    keys, attributes = _attributes(table, rows)
     groups = np.arange(1, len(rows) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
-    new, new_origin, source = OriginBbox.__new__, Origin.__new__, table.rows
-    at = 0
-    for label, key, group, row in zip(labels, keys, groups.tolist(), rows.tolist(), strict=True):
+    columns = (
+        table.index("LabelName", rows),
+        _attribute_keys(table, rows),
+        groups,
+        rows,
+    )
+    attributes = _Attributes(table.values["Confidence"])
+    new, source = OriginBbox.__new__, table.rows
+    for label, key, group, row, points in zip(
+        *(column.tolist() for column in columns),
+        _points_px(table, rows, batch, counts),
+        strict=True,
+    ):
         box = new(OriginBbox)
         box.id = box.z_order = 0
         box.label = label
         box.group = group
-        box.points = points[at : at + 4]
-        at += 4
+        box.points = points
         box.attributes = attributes[key].copy()
-        box.origin = origin = new_origin(Origin)
-        origin.source = source
-        origin.row = row
-        for set_field, value in _OTHERS:
-            set_field(box, value)
+        box._source = source
+        box._row = row
+        if OBJECT_ID is not None:
+            box.object_id = OBJECT_ID
+        if _OTHERS:
+            for set_field, value in _OTHERS:
+                set_field(box, value)
         yield box
 
 
 _OTHERS = other_fields(
-    OriginBbox, {"id", "z_order", "label", "group", "points", "attributes", "origin"}
+    OriginBbox, {"id", "object_id", "z_order", "label", "group", "points", "attributes", "origin"}
 )
 
 
-def _points_px(table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray) -> list[float]:
+def _points_px(
+    table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray
+) -> list[list[float]]:
     """x1, y1, x2, y2 of all boxes in pixels, rounded as this Datumaro rounds points."""
     widths, heights = np.repeat(batch.widths_px, counts), np.repeat(batch.heights_px, counts)
     points = np.empty((len(rows), 4))
@@ -139,30 +149,39 @@ def _points_px(table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndar
         # A Bbox is made of corner and extent; adding them again is part of its exact value.
         points[:, column] = start
         points[:, column + 2] = start + (table.number[high][rows] * size - start)
-    return round_points(points.reshape(-1))  # type: ignore[no-any-return]
+    return round_points(points)  # type: ignore[no-any-return]
 
 
-def _attributes(table: KindTable, rows: np.ndarray) -> tuple[list[int], dict[int, dict[str, Any]]]:
-    """A key for each row, and the attributes that rows of a key have."""
-    scores = table.values["Confidence"]
+def _attribute_keys(table: KindTable, rows: np.ndarray) -> np.ndarray:
+    """(n,) int64: a number for each row that tells its attributes; see `_Attributes`."""
     key = table.code["Confidence"][rows].astype(np.int64) + 1
-    flags = []
-    for attribute, column in FLAGS.items():
-        values = table.values[column]
-        states = np.array([-1 if v is None else int(v) for v in values] + [-1], np.int64)
-        state = states[table.code[column][rows]] + 1
-        key = key * 3 + state
-        flags.append(attribute)
-    templates = {}
-    for value in np.unique(key).tolist():
-        rest, found = value, {}
-        for attribute in reversed(flags):
+    for column in FLAGS.values():
+        key *= 3
+        key += table.index(column, rows) + 1
+    return key
+
+
+class _Attributes(dict[int, dict[str, Any]]):
+    """Key of `_attribute_keys` -> the attributes of its rows.
+
+    Args:
+        scores: Values of the column ``Confidence`` by code.
+    """
+
+    def __init__(self, scores: Sequence[Any]) -> None:
+        self._scores = scores
+
+    def __missing__(self, key: int) -> dict[str, Any]:
+        rest, states = key, []
+        for _ in FLAGS:
             rest, state = divmod(rest, 3)
+            states.append(state)
+        found: dict[str, Any] = {"score": self._scores[rest - 1] if rest else 1.0}
+        for attribute, state in zip(FLAGS, reversed(states), strict=True):
             if state:
                 found[attribute] = state == 2
-        score = scores[rest - 1] if rest else 1.0
-        templates[value] = {"score": score, **dict(reversed(found.items()))}
-    return key.tolist(), templates
+        self[key] = found
+        return found
 
 
 def near_px(sizes: np.ndarray) -> np.ndarray:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from datumaro_openimages_plugin._host import AnnotationType
+from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType
 from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
-from datumaro_openimages_plugin.origin import Origin, OriginLabel, other_fields
+from datumaro_openimages_plugin.origin import OriginLabel, other_fields
 from datumaro_openimages_plugin.tables import Column
 from datumaro_openimages_plugin.values import score_text
 
@@ -76,11 +76,10 @@ def from_rows(
         batch: The images.
         counts: How many of the rows each image has.
     """
-    label_of, score_of = table.values["LabelName"], table.values["Confidence"]
-    labels = np.array(label_of or [0])[table.code["LabelName"][rows]].tolist()
+    score_of = table.values["Confidence"]
+    labels = table.index("LabelName", rows).tolist()
     scores = table.code["Confidence"][rows].tolist()
     new, source = OriginLabel.__new__, table.rows
-    new_origin = Origin.__new__
     # Constructors with their converters and validators take several times as long; a test holds
     # the result against the constructor's.
     for label, score, row in zip(labels, scores, rows.tolist(), strict=True):
@@ -88,15 +87,17 @@ def from_rows(
         annotation.id = annotation.group = 0
         annotation.label = label
         annotation.attributes = {"score": score_of[score]}
-        annotation.origin = origin = new_origin(Origin)
-        origin.source = source
-        origin.row = row
-        for set_field, value in _OTHERS:
-            set_field(annotation, value)
+        annotation._source = source
+        annotation._row = row
+        if OBJECT_ID is not None:
+            annotation.object_id = OBJECT_ID
+        if _OTHERS:
+            for set_field, value in _OTHERS:
+                set_field(annotation, value)
         yield annotation
 
 
-_OTHERS = other_fields(OriginLabel, {"id", "group", "label", "attributes", "origin"})
+_OTHERS = other_fields(OriginLabel, {"id", "group", "object_id", "label", "attributes", "origin"})
 
 
 def to_fields(annotation: Any, label: str, image_id: str, old: Mapping[str, str]) -> dict[str, str]:
