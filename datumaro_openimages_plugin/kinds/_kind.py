@@ -193,6 +193,8 @@ class KindTable:
     parts: list[Part] = field(default_factory=list)
     _order: np.ndarray | None = None
     _offsets: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
+    #: What a kind derives from the columns once.
+    derived: dict[str, Any] = field(default_factory=dict)
     _lookups: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property

@@ -108,7 +108,7 @@ def from_rows(
         groups,
         rows,
     )
-    attributes = _Attributes(table.values["Confidence"])
+    attributes = table.derived.setdefault("attributes", _Attributes(table.values["Confidence"]))
     new, source = OriginBbox.__new__, table.rows
     for label, key, group, row, points in zip(
         *(column.tolist() for column in columns),
