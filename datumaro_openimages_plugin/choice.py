@@ -14,6 +14,7 @@ import numpy as np
 from datumaro_openimages_plugin.errors import OptionError
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Kind
+from datumaro_openimages_plugin.tables import Column, CsvTable
 
 __all__ = ["Choice", "add_arguments", "unknown_name"]
 
@@ -88,6 +89,17 @@ class Choice:
         """The choices that were made, in short."""
         made = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
         return ", ".join(name for name in made if name != "seed")
+
+    def columns(self, kind: Kind, columns: Sequence[Column]) -> Sequence[Column]:
+        """Those of a kind's columns that tell which rows are chosen; all if every row is."""
+        if not self.narrows or kind.opened is not CsvTable:
+            return columns
+        names = {"ImageID"}
+        if self.classes is not None:
+            names.update(kind.class_columns)
+        if kind.negative is not None and (self.classes is not None or self.negatives == "drop"):
+            names.add(kind.negative[0])
+        return [column for column in columns if column.name in names]
 
     def kinds_read(self) -> list[Kind]:
         """The kinds that are read, in their order."""

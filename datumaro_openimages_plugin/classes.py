@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import attr
 from datumaro.components.annotation import LabelCategories
 
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError
@@ -163,15 +164,31 @@ def categories_from_classes(
     """
     shown = {} if shown is None else shown
     parents = {} if classes.hierarchy is None else classes.hierarchy.parents(set(classes.names))
-    categories = LabelCategories()
-    for name in classes.names:
+    labels = {shown.get(name, name): name for name in classes.names}
+    if len(labels) < len(classes.names):
+        names = [shown.get(name, name) for name in classes.names]
+        message = "two classes would have one label name"
+        twice = next(label for label, count in Counter(names).items() if count > 1)
+        raise FormatError(message, column="LabelName", value=twice)
+    items = []
+    for label, name in labels.items():
         parent = parents.get(name, "")
-        label = shown.get(name, name)
-        if label in categories:
-            message = "two classes would have one label name"
-            raise FormatError(message, column="LabelName", value=label)
-        categories.add(label, shown.get(parent, parent))
-    return categories
+        items.append(_category(label, shown.get(parent, parent)))
+    return LabelCategories(items=items)
+
+
+_PLAIN = [field.name for field in attr.fields(LabelCategories.Category)] == [
+    "name", "parent", "attributes",
+]  # fmt: skip
+
+
+def _category(name: str, parent: str) -> LabelCategories.Category:
+    """A category, made without the validators; there are 20,000 of them."""
+    if not (_PLAIN and name):
+        return LabelCategories.Category(name, parent)
+    category = LabelCategories.Category.__new__(LabelCategories.Category)
+    category.name, category.parent, category.attributes = name, parent, set()
+    return category
 
 
 def unique_display_names(classes: ClassList) -> dict[str, str]:

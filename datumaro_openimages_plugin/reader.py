@@ -171,6 +171,8 @@ class Reader:
                 if extras.EXTRA_ATTRIBUTE in kind.extra:
                     columns[kind.name] = [*columns[kind.name], extra_column.column()]
         self._shared.kinds.extend(kind.name for kind in kinds)
+        # Of rows that are not chosen, only what tells it is read.
+        first = {kind.name: self._choice.columns(kind, columns[kind.name]) for kind in kinds}
         for kind in kinds:
             table = self.tables[kind.name]
             self.files.report_choice(kind.name)
@@ -179,12 +181,16 @@ class Reader:
                     continue
                 opened = kind.opened(self._source, file.name)
                 subset = self._subset(file)
-                table.read(opened, columns[kind.name], self.images, subset, self._on_error)
+                table.read(opened, first[kind.name], self.images, subset, self._on_error)
         partial = False
         if self._choice.narrows:
             names = ClassNames(self.classes, self.labels.names)
             subsets = self._subset_names()
             partial = choose(self._choice, self.tables, self.images, names, subsets)
+            for kind in kinds:
+                later = [c for c in columns[kind.name] if c not in first[kind.name]]
+                for part in self.tables[kind.name].parts if later else ():
+                    part.add_columns(later, self._on_error)
         for name, table in self.tables.items():
             table.finish(columns[name], len(self.images))
             table.rows.label_names = self.labels.names

@@ -69,12 +69,15 @@ class CsvTable:
         """The header's spelling of a published column name, None where the file lacks it."""
         return column if column in self._position else self._folded.get(column.casefold())
 
-    def read(self, columns: Sequence[Column], on_error: OnError) -> Rows:
-        """Reads columns of all rows.
+    def read(
+        self, columns: Sequence[Column], on_error: OnError, chosen: np.ndarray | None = None
+    ) -> Rows:
+        """Reads columns of all rows, or of some.
 
         Args:
             columns: What to read; columns that are not required and absent are left out.
             on_error: Gets each bad row's error.
+            chosen: (n,) ascending numbers of the rows to read, None for all.
 
         Raises:
             FormatError: A required column is missing, or what ``on_error`` raises.
@@ -82,12 +85,13 @@ class CsvTable:
         present = [column for column in columns if self._has(column)]
         collector = Collector(present)
         valid = None
+        body = None if chosen is None else b"\n".join(self.raws(chosen))
         try:
-            self._quickly(present, collector)
+            self._quickly(present, collector, body)
         except pa.ArrowInvalid:
             collector = Collector(present)
-            valid = self._slowly(present, collector, on_error)
-        return collector.rows(valid, lambda rows: self._reporter(rows, on_error))
+            valid = self._slowly(present, collector, on_error, body, chosen)
+        return collector.rows(valid, lambda rows: self._reporter(rows, on_error, chosen))
 
     def _has(self, column: Column) -> bool:
         actual = self.actual(column.name)
@@ -100,14 +104,20 @@ class CsvTable:
             raise FormatError("the column is there twice", file=self.name, column=actual)
         return actual is not None
 
-    def _quickly(self, columns: Sequence[Column], collector: Collector) -> None:
+    def _body(self, body: bytes | None) -> BinaryIO:
+        """The rows' bytes: those that are given, or all."""
+        if body is not None:
+            return io.BytesIO(body)
+        self._file.seek(self._data_start)
+        return _Tail(self._file)  # type: ignore[return-value]
+
+    def _quickly(self, columns: Sequence[Column], collector: Collector, body: bytes | None) -> None:
         """All rows by Arrow, in batches; raises ArrowInvalid where it is not plain CSV."""
-        if self._text.is_empty:
+        if self._text.is_empty or body == b"":
             return
         actual = {self.actual(column.name): ARROW_TYPES[column.type] for column in columns}
-        self._file.seek(self._data_start)
         reader = pacsv.open_csv(
-            pa.PythonFile(_Tail(self._file), mode="r"),
+            pa.PythonFile(self._body(body), mode="r"),
             read_options=pacsv.ReadOptions(column_names=self.header, block_size=_BLOCK),
             convert_options=pacsv.ConvertOptions(
                 # Without any column Arrow takes all.
@@ -121,14 +131,20 @@ class CsvTable:
             collector.add(batch.columns[: len(columns)], batch.num_rows)
 
     def _slowly(
-        self, columns: Sequence[Column], collector: Collector, on_error: OnError
+        self,
+        columns: Sequence[Column],
+        collector: Collector,
+        on_error: OnError,
+        body: bytes | None,
+        chosen: np.ndarray | None,
     ) -> np.ndarray:
         """Row by row, short rows filled up, each bad row reported; gives which are good."""
         lists: dict[str, list[Any]] = {column.name: [] for column in columns}
         valid: list[bool] = []
         at = [(column, self._position[self.actual(column.name) or ""]) for column in columns]
         width = len(self.header)
-        for number, values in enumerate(self._python_rows(), 1):
+        for local, values in enumerate(self._python_rows(body)):
+            number = (local if chosen is None else int(chosen[local])) + 1
             error = None
             if len(values) > width and any(values[width:]):
                 error = FormatError(
@@ -156,9 +172,9 @@ class CsvTable:
         collector.add(arrays, len(valid))
         return np.array(valid, dtype=bool)
 
-    def _python_rows(self) -> Iterator[list[str]]:
-        self._file.seek(self._data_start)
-        text = io.TextIOWrapper(io.BufferedReader(_Tail(self._file)), encoding="utf-8", newline="")
+    def _python_rows(self, body: bytes | None) -> Iterator[list[str]]:
+        raw: Any = self._body(body)
+        text = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8", newline="")
         reader = csv.reader(text, strict=True)
         number = 0
         limit = csv.field_size_limit(_FIELD_LIMIT)
@@ -180,15 +196,16 @@ class CsvTable:
             csv.field_size_limit(limit)
             text.detach()
 
-    def _reporter(self, rows: Rows, on_error: OnError) -> ReportRows:
+    def _reporter(self, rows: Rows, on_error: OnError, chosen: np.ndarray | None) -> ReportRows:
         """Reports rows that are bad in some column, each row once."""
 
         def report(bad: np.ndarray, column: str, reason: str) -> None:
             if rows.valid is None:
                 rows.valid = np.ones(rows.count, dtype=bool)
-            for row in bad.tolist():
-                if rows.valid[row]:
-                    rows.valid[row] = False
+            for local in bad.tolist():
+                if rows.valid[local]:
+                    rows.valid[local] = False
+                    row = local if chosen is None else int(chosen[local])
                     values = self.values(row)
                     position = self._position[self.actual(column) or ""]
                     text = values[position] if position < len(values) else ""

@@ -7,6 +7,7 @@ import doctest
 import json
 import pickle
 from pathlib import Path
+from random import Random
 
 import pytest
 from datumaro.components.dataset import Dataset
@@ -16,7 +17,7 @@ from rich_data import bytes_below, save
 from datumaro_openimages_plugin._host import CAN_STREAM
 from datumaro_openimages_plugin.choice import Choice, add_arguments
 from datumaro_openimages_plugin.choose import missing_images
-from datumaro_openimages_plugin.errors import OptionError
+from datumaro_openimages_plugin.errors import FormatError, OptionError
 from datumaro_openimages_plugin.loader import register, unregister
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor, OpenImagesImporter
 
@@ -367,6 +368,68 @@ def test_get_finds_only_what_is_chosen(root):
     assert extractor.get("t1", "train") is None
     assert extractor.get("t2", "train").annotations
     assert len(extractor) == 1
+
+
+# Rows that are not chosen are not taken apart
+
+
+def many_boxes(*bad: str) -> str:
+    """Rows of 40 images, some of them replaced."""
+    rows = [box(f"i{number % 40:02}", "cat") for number in range(400)]
+    for row in bad:
+        number, _, text = row.partition(":")
+        rows[int(number)] = text + "\n"
+    return BOX_HEADER + "".join(rows)
+
+
+@pytest.mark.parametrize("ids", [["i03"], [f"i{number:02}" for number in range(30)]])
+def test_an_error_in_a_chosen_row_has_its_place_in_the_file(ids, tmp_path):
+    bad = "i03,xclick,/m/cat,1,x,0.5,0.25,0.5,0,0,0,0,0"
+    write(tmp_path, {BOXES.format("train"): many_boxes(f"43:{bad}", f"39:i39{bad[3:]}")})
+    with pytest.raises(FormatError, match=r"row 44, column XMin, image 'i03'.*found 'x'"):
+        list(OpenImagesExtractor(str(tmp_path), image_ids=ids))
+
+
+@pytest.mark.parametrize("ids", [["i03"], [f"i{number:02}" for number in range(30)]])
+def test_rows_that_arrow_cannot_read_are_chosen_too(ids, tmp_path):
+    short = "i03,xclick,/m/cat,1,0,1,0,1"
+    quoted = 'i03,"x\nclick",/m/cat,1,0.5,1,0,1,0,0,0,0,0'
+    write(tmp_path, {BOXES.format("train"): many_boxes(f"3:{quoted}", f"43:{short}")})
+    found = chosen(tmp_path, image_ids=ids)
+    assert found["i03"] == ["cat:b"] * 10
+    (first, second, *_) = (
+        OpenImagesExtractor(str(tmp_path), image_ids=["i03"]).get("i03", "train").annotations
+    )
+    assert first.origin.fields["Source"] == "x\nclick"
+    assert second.origin.fields["IsInside"] == ""
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_choice_is_what_filtering_everything_gives(seed, tmp_path):
+    random = Random(seed)
+    labels = ["cat", "dog", "car", "kite"]
+    images = [f"i{number:02}" for number in range(30)]
+    lines = [box(random.choice(images), random.choice(labels)) for _ in range(300)]
+    human = [
+        f"{random.choice(images)},,/m/{random.choice(labels)},{random.choice('01')}\n"
+        for _ in range(60)
+    ]
+    root = write(
+        tmp_path,
+        {BOXES.format("train"): BOX_HEADER + "".join(lines),
+         LABELS.format("train"): LABEL_HEADER + "".join(human)},
+    )  # fmt: skip
+    everything = chosen(root)
+    wanted = random.sample(labels, 2)
+    ids = random.sample(images, random.choice([1, 5, 25]))
+    expected = {
+        image: [a for a in found if a.strip("-")[:-2] in wanted]
+        for image, found in everything.items()
+        if image in ids and any(a[:-2] in wanted for a in found)
+    }
+    choice = {"classes": [f"/m/{label}" for label in wanted], "image_ids": ids}
+    assert chosen(root, only_matching=True, **choice) == expected
+    assert chosen(root, **choice) == {image: everything[image] for image in expected}
 
 
 # Ways in

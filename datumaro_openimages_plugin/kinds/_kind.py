@@ -154,28 +154,57 @@ class Kind:
 class Part:
     """The rows of one file, before those of all files are joined.
 
-    ``image``: (n,) int32 image numbers, -1 for rows that are left out. ``chosen``: (n,) their row
-    numbers in the file, None where all of them are here.
+    ``image``: (n,) int32 image numbers, -1 for rows that are left out. ``count``: the file's rows.
+    ``chosen``: (n,) their row numbers in the file, None where all of them are here.
     """
 
     table: Table
     image: np.ndarray
     rows: Rows
+    count: int
     chosen: np.ndarray | None = None
 
     def keep(self, wanted: np.ndarray) -> None:
         """Leaves the rows out that are not wanted: (n,) bool."""
         if wanted.all():
             return
-        rows, mask = self.rows, bools_to_arrow(wanted)
         self.chosen = np.flatnonzero(wanted) if self.chosen is None else self.chosen[wanted]
         self.image = self.image[wanted]
-        self.rows = Rows(
-            len(self.image),
-            text={name: values.filter(mask) for name, values in rows.text.items()},
-            number={name: values[wanted] for name, values in rows.number.items()},
-            code={name: (codes[wanted], values) for name, (codes, values) in rows.code.items()},
-        )
+        self.rows = _kept(self.rows, wanted)
+
+    def add_columns(self, columns: Sequence[Column], on_error: OnError) -> None:
+        """Reads further columns of the rows that are here."""
+        if self.chosen is None or len(self.chosen) * _FEW < self.count:
+            rows = self.table.read(columns, on_error, self.chosen)
+        else:  # reading all of them is quicker than picking these
+            wanted = np.zeros(self.count, bool)
+            wanted[self.chosen] = True
+
+            def of_wanted(error: FormatError) -> None:
+                if error.row is not None and wanted[error.row - 1]:
+                    on_error(error)
+
+            rows = _kept(self.table.read(columns, of_wanted), wanted)
+        self.rows.text.update(rows.text)
+        self.rows.number.update(rows.number)
+        self.rows.code.update(rows.code)
+        if rows.valid is not None:
+            self.image[~rows.valid] = -1
+
+
+_FEW = 6  # one of so many rows is few
+
+
+def _kept(rows: Rows, wanted: np.ndarray) -> Rows:
+    """Some of the rows: (n,) bool."""
+    mask = bools_to_arrow(wanted)
+    return Rows(
+        int(wanted.sum()),
+        text={name: values.filter(mask) for name, values in rows.text.items()},
+        number={name: values[wanted] for name, values in rows.number.items()},
+        code={name: (codes[wanted], values) for name, (codes, values) in rows.code.items()},
+        valid=None if rows.valid is None else rows.valid[wanted],
+    )
 
 
 @dataclass
@@ -234,7 +263,7 @@ class KindTable:
         if valid is not None:
             numbers[~valid] = -1
         self.files += 1
-        self.parts.append(Part(table, numbers, rows))
+        self.parts.append(Part(table, numbers, rows, rows.count))
         # Arrow keeps the memory of the whole file for later otherwise.
         pa.default_memory_pool().release_unused()
 
