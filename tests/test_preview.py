@@ -141,6 +141,7 @@ def test_rich_images_come_first_and_the_choice_is_the_same_each_time():
 def test_everything_is_drawn():
     hole = np.ones((60, 80), bool)
     hole[20:40, 20:40] = False
+    traces = [[{"x": 0.5, "y": -7, "t": 0}, {"x": 1, "y": 0.5, "t": 1}], [{"x": 1}], 5, [{}, {}]]
     annotations = [
         box(0, (10, 10, 40, 30), id=1, is_group_of=True),
         box(1, (50, 20, 70, 50), id=2, is_depiction=True),
@@ -149,7 +150,7 @@ def test_everything_is_drawn():
         Points([40, 30], label=0, attributes={"estimated_yes_no": "no"}),
         Label(0),
         Label(1, attributes={"score": 0.0}),
-        Caption("A cat at a dog."),
+        Caption("A cat at a dog.", attributes={"traces": traces}),
     ]
     relationships = [[1, "interacts_with", 2], [1, "is", "/m/1"], [2, "at", 99], "odd"]
     found = page(item("one", annotations, picture(), relationships=relationships))
@@ -159,6 +160,7 @@ def test_everything_is_drawn():
     assert [box.marks for box in scene.boxes] == [("group",), ("depiction",)]
     assert len(scene.regions[0].rings) == 2
     assert scene.arrows[0].end == (480, 280)
+    assert [trace.tolist() for trace in scene.traces] == [[[320, -48], [640, 240]]]
     assert scene.sentences == ["cat interacts with dog", "cat is /m/1", "dog at 99"]
     assert [(chip.text, chip.state) for chip in scene.chips] == [
         ("cat", "present"),

@@ -12,7 +12,7 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError
-from datumaro_openimages_plugin.evaluation.expansion import hierarchy_from_parents
+from datumaro_openimages_plugin.evaluation.expand_rows import hierarchy_from_parents
 from datumaro_openimages_plugin.evaluation.rle import Rle, box_frac, resized, rle_from_mask
 from datumaro_openimages_plugin.hierarchy import Hierarchy
 from datumaro_openimages_plugin.kinds.boxes import near_px

@@ -14,7 +14,7 @@ from datumaro_openimages_plugin.evaluation.columns import (
     predictions_from_dataset,
     truth_from_dataset,
 )
-from datumaro_openimages_plugin.evaluation.expansion import Expansion
+from datumaro_openimages_plugin.evaluation.expand_rows import RowExpansion
 from datumaro_openimages_plugin.evaluation.matching import (
     Detections,
     Matches,
@@ -114,7 +114,7 @@ def _expanded(
     verified = truth.verified
     if rules.expand == "none":
         return truth.objects, verified[:, :2], found
-    expansion = Expansion(hierarchy, known.labels, rules.repeats == "keep")
+    expansion = RowExpansion(hierarchy, known.labels, rules.repeats == "keep")
     present, absent = verified[verified[:, 2] == 1], verified[verified[:, 2] == 0]
     parts = []
     for part, expand in ((present, expansion.up), (absent, expansion.down)):
@@ -123,7 +123,7 @@ def _expanded(
     rows, label = expansion.up(truth.objects.label)
     objects = truth.objects.take(rows, label)
     if rules.expand == "both":
-        rows, label = Expansion(hierarchy, known.labels, repeats=False).up(found.label)
+        rows, label = RowExpansion(hierarchy, known.labels, repeats=False).up(found.label)
         found = found.take(rows, label)
     return objects, np.concatenate(parts), found
 

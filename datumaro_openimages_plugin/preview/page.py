@@ -27,6 +27,7 @@ _LAYERS = {
     "masks": "Masks",
     "relationships": "Relationships",
     "points": "Points",
+    "traces": "Traces",
 }
 _MOST_CLASSES = 15
 _FLAG_NAMES = {
@@ -169,6 +170,7 @@ def _gallery(scenes: Sequence[Scene], figures: Figures) -> Iterator[str]:
         "masks": any(scene.regions for scene in scenes),
         "relationships": any(scene.arrows for scene in scenes),
         "points": any(scene.dots for scene in scenes),
+        "traces": any(scene.traces for scene in scenes),
     }
     yield f"<h2>{len(scenes):,} of {figures.images:,} images</h2>"
     for layer, name in _LAYERS.items():

@@ -33,6 +33,8 @@ def png_of(scene: Scene) -> bytes:
         _tag(draw, box, scene, font)
     for arrow in scene.arrows:
         _arrow(draw, arrow, font)
+    for trace in scene.traces:
+        draw.line([*map(tuple, trace)], fill="#ffd43b", width=2)
     for dot in scene.dots:
         where = (dot.x - 5, dot.y - 5, dot.x + 5, dot.y + 5)
         fill = dot.color if dot.answer == "yes" else None

@@ -21,6 +21,7 @@ SIDE_PX = 640
 #: Larger pictures are not decoded for a page of thumbnails.
 _MOST_PIXELS = 200_000_000
 _LONGEST_TEXT = 600
+_TRACE_POINTS = 300  # of one trace
 _MARKS = {
     "is_group_of": "group",
     "occluded": "occluded",
@@ -82,7 +83,8 @@ class Scene:
     """One item to be drawn.
 
     ``width``, ``height``: of the drawing; ``picture``: a JPEG of that size, None where there is
-    none to show, and then ``problem`` says why.
+    none to show, and then ``problem`` says why; ``traces``: of the mouse during a narrative,
+    each (n, 2) x, y in pixels.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Scene:
     chips: list[Chip] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
+    traces: list[np.ndarray] = field(default_factory=list)
     credit: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -214,6 +217,7 @@ def _add(
         scene.chips.append(Chip(text, _state(annotation)))
     elif kind is AnnotationType.caption:
         scene.captions.append(readable(annotation.caption))
+        scene.traces += _traces(annotation, scene)
     else:
         scene.notes.append(f"not drawn: {kind.name} {text}")
 
@@ -239,6 +243,19 @@ def _rings(mask: np.ndarray) -> Iterator[np.ndarray]:
         ring = cv2.approxPolyDP(contour, 0.75, True).reshape(-1, 2)
         if len(ring) >= 3:
             yield ring + 0.5  # contours run through the centres of pixels
+
+
+def _traces(caption: Any, scene: Scene) -> Iterator[np.ndarray]:
+    """Where the mouse was, thinned out; what is no list of places in the image is passed over."""
+    traces = caption.attributes.get("traces")
+    for trace in traces if isinstance(traces, list) else ():
+        try:
+            places = np.array([(point["x"], point["y"]) for point in trace], float)
+        except (TypeError, KeyError, ValueError):
+            continue
+        if len(places) > 1 and np.isfinite(places).all():
+            places = places[:: max(1, len(places) // _TRACE_POINTS)]
+            yield np.clip(places, -0.1, 1.1) * (scene.width, scene.height)
 
 
 def _state(label: Any) -> str:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
+import numpy as np
+
 from datumaro_openimages_plugin.preview.scene import Arrow, Dot, Region, Scene, Tagged
 
 __all__ = ["bars", "columns", "diverging", "drawing", "stacked"]
@@ -43,6 +45,8 @@ def drawing(scene: Scene) -> str:
         *_tags(scene),
         '</g><g class="relationships">',
         *(_arrow(arrow) for arrow in scene.arrows),
+        '</g><g class="traces">',
+        *(_trace(trace) for trace in scene.traces),
         '</g><g class="points">',
         *(_dot(dot) for dot in scene.dots),
         "</g></svg>",
@@ -142,6 +146,15 @@ def _dot(dot: Dot) -> str:
             f'stroke="{dot.color}"/>{title}</g>'
         )
     return f'<circle class="unsure" cx="{x}" cy="{y}" r="6" stroke="{dot.color}">{title}</circle>'
+
+
+def _trace(trace: np.ndarray) -> str:
+    d = "M" + "L".join(f"{_n(x)} {_n(y)}" for x, y in trace.tolist())
+    x, y = trace[0]
+    return (
+        f'<path class="halo" d="{d}"/><path class="trace" d="{d}"/>'
+        f'<circle class="begin" cx="{_n(x)}" cy="{_n(y)}" r="4"/>'
+    )
 
 
 def _arrow(arrow: Arrow) -> str:

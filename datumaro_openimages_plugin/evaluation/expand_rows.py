@@ -1,4 +1,4 @@
-"""Expansion by the hierarchy: an object of a class is one of every class above it too."""
+"""Expansion by the hierarchy, of whole columns: a row of a class is also one of those above."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from datumaro_openimages_plugin.hierarchy import PART, SUBCATEGORY, Hierarchy, Node
+from datumaro_openimages_plugin.hierarchy import SUBCATEGORY, Hierarchy, Node
+from datumaro_openimages_plugin.transforms.expansion import TreeExpansion
 
-__all__ = ["Expansion", "hierarchy_from_parents"]
+__all__ = ["RowExpansion", "hierarchy_from_parents"]
 
 
-class Expansion:
-    """For each label the labels above and below it, over ``Subcategory`` alone, without the root.
+class RowExpansion:
+    """For each label the labels above and below it; see `TreeExpansion`.
 
     Args:
         hierarchy: The tree, None for none.
@@ -22,28 +23,19 @@ class Expansion:
     """
 
     def __init__(self, hierarchy: Hierarchy | None, labels: dict[str, int], repeats: bool) -> None:
-        above: dict[str, dict[int, None]] = defaultdict(dict)
         nodes = () if hierarchy is None else hierarchy.nodes
-        followed: list[bool] = []
-        for index, node in enumerate(nodes):
-            # What is part of something is no kind of it, and neither is what is below the part.
-            followed.append(node.kind != PART and (node.parent < 0 or followed[node.parent]))
-            if not followed[index] or node.parent < 0:
-                continue
-            labels.setdefault(node.name, len(labels))
-            place = node.parent
-            while place > 0:
-                above[node.name][place] = None
-                place = nodes[place].parent
-        up = {name: [nodes[place].name for place in places] for name, places in above.items()}
-        if not repeats:
-            up = {name: list(dict.fromkeys(names)) for name, names in up.items()}
-        down: dict[str, dict[str, None]] = defaultdict(dict)
-        for name, names in up.items():
-            for other in names:
-                down[other][name] = None
+        names = dict.fromkeys(node.name for node in nodes if node.kind)
+        up: dict[str, tuple[str, ...]] = {}
+        down: dict[str, tuple[str, ...]] = {}
+        if hierarchy is not None:
+            above = TreeExpansion(hierarchy, repeats=repeats)
+            below = TreeExpansion(hierarchy)
+            up = {name: above.above(name) for name in names}
+            down = {name: below.below(name) for name in names}
+        for name in names:
+            labels.setdefault(name, len(labels))
         self._up = _Lists(up, labels)
-        self._down = _Lists({name: list(names) for name, names in down.items()}, labels)
+        self._down = _Lists(down, labels)
 
     def up(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Each row and its copies for the labels above.
@@ -64,7 +56,7 @@ class Expansion:
 class _Lists:
     """A list of labels for each label, in one array."""
 
-    def __init__(self, lists: Mapping[str, list[str]], labels: Mapping[str, int]) -> None:
+    def __init__(self, lists: Mapping[str, tuple[str, ...]], labels: Mapping[str, int]) -> None:
         self._counts = np.zeros(len(labels), np.int64)
         of_code: list[list[int]] = [[] for _ in labels]
         for name, others in lists.items():
