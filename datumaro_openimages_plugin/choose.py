@@ -21,7 +21,7 @@ from datumaro_openimages_plugin.images import Images
 from datumaro_openimages_plugin.kinds import KINDS
 from datumaro_openimages_plugin.kinds._kind import Kind, KindTable, Part
 
-__all__ = ["choose", "missing_images"]
+__all__ = ["choose", "missing_images", "missing_of"]
 
 log = logging.getLogger(__name__)
 
@@ -201,14 +201,15 @@ def missing_images(dataset: Iterable[Any]) -> Iterator[str]:
     """
     reader = getattr(dataset, "_reader", None)
     if reader is not None:
-        yield from _missing_pictures(reader.images, reader.files)
+        yield from missing_of(reader.images, reader.files)
         return
     for item in dataset:
         if item.media is None:
             yield f"{item.subset}/{item.id}"
 
 
-def _missing_pictures(images: Images, files: DatasetFiles) -> Iterator[str]:
+def missing_of(images: Images, files: DatasetFiles) -> Iterator[str]:
+    """The images without a picture as ``<subset>/<id>``."""
     names = images.subset_names
     for image_id, code in zip(images.ids.to_pylist(), images.subset_codes.tolist(), strict=True):
         if files.image(image_id, names[code]) is None:

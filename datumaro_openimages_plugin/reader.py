@@ -239,6 +239,11 @@ class Reader:
             kind.type for kind in KINDS if kind.type is not None and len(self.tables[kind.name])
         }
 
+    @property
+    def other_sizes(self) -> Mapping[str, tuple[int, int]]:
+        """(height, width) in pixels of images that only ``images.meta`` names."""
+        return self._shared.other_sizes
+
     def image_numbers(self, subset: str | None = None) -> np.ndarray:
         """(n,) int64 numbers of the images of one subset, or of all, in order."""
         if subset is None:

@@ -22,7 +22,17 @@ from types import ModuleType
 __all__ = ["COMMANDS", "FOUND", "OK", "UNUSABLE", "build_parser", "main"]
 
 #: Subcommands, in the order in which help lists them; each is a module of this package.
-COMMANDS = ("info", "labels", "evaluate", "download", "preview")
+COMMANDS = (
+    "info",
+    "check",
+    "sizes",
+    "subset",
+    "missing",
+    "labels",
+    "evaluate",
+    "download",
+    "preview",
+)
 
 OK = 0
 FOUND = 1

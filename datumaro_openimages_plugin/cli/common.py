@@ -11,7 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from datumaro_openimages_plugin.choice import Choice
     from datumaro_openimages_plugin.files import DatasetFiles
+    from datumaro_openimages_plugin.reader import Reader
 
 __all__ = [
     "add_dataset",
@@ -19,6 +21,7 @@ __all__ = [
     "aligned",
     "open_dataset",
     "open_files",
+    "open_reader",
     "progress",
     "write",
     "write_json",
@@ -65,6 +68,28 @@ def open_files(path: str) -> DatasetFiles:
             file=path,
         )
     return files
+
+
+def open_reader(path: str, choice: Choice | None = None) -> Reader:
+    """A dataset as columns; rows that cannot be read are counted in a message.
+
+    Raises:
+        FileNotFoundError: Nothing is at ``path``.
+        FormatError: A file is damaged as a whole.
+        OptionError: The choice names something that is not there.
+    """
+    open_files(path)
+    import logging
+
+    from datumaro_openimages_plugin.reader import Reader
+
+    damaged: list[Any] = []
+    reader = Reader(path, None, damaged.append, choice=choice)
+    if damaged:
+        logging.getLogger(__name__).warning(
+            "%d damaged rows are left out; `datum-openimages check` tells which", len(damaged)
+        )
+    return reader
 
 
 def open_dataset(path: str, format: str = "open_images", **options: Any) -> Any:

@@ -1,0 +1,1 @@
+"""What `cli` does: looking at, checking, completing and cutting datasets, by columns alone."""
