@@ -44,7 +44,7 @@ _ATTRIBUTES = ("score", "box_id", "predicted_iou", *FLAGS)
 
 _READABLE: tuple[Step, ...] = (
     (OpenImagesNames, {"to": "file"}),
-    (OpenImagesDropNegatives, {"machine": True}),
+    (OpenImagesDropNegatives, {"unverified": True}),
 )
 
 
@@ -89,8 +89,9 @@ class _Chain(DatasetBase):  # type: ignore[misc]
 class OpenImagesReadableExtractor(_Chain):
     """Open Images for formats that have no ids, no absent labels and no unknown sizes.
 
-    Labels have display names that can be names of files; labels that say that a class is absent,
-    and those of a classifier, are left out; images that are not here have a size where it is known.
+    Labels have display names that can be names of files; labels and points that say that a class is
+    absent, and those of a classifier, are left out; images that are not here have a size where it
+    is known.
 
     Args:
         path: A folder or zip.

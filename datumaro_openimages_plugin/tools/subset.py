@@ -83,7 +83,7 @@ def cut(subset: Subset, progress: Progress = lambda things, _: things) -> Cut:
     _begin(subset)
     done = Cut()
     damaged: list[FormatError] = []
-    reader = Reader(subset.dataset, None, damaged.append, choice=_with_every_kind(subset.choice))
+    reader = Reader(subset.dataset, None, damaged.append, choice=_with_every_kind(subset))
     done.images, done.damaged = len(reader.images), len(damaged)
     if not done.images:
         raise OptionError("no image is chosen; choose less narrowly")
@@ -95,10 +95,17 @@ def cut(subset: Subset, progress: Progress = lambda things, _: things) -> Cut:
     return done
 
 
-def _with_every_kind(choice: Choice) -> Choice:
+def _with_every_kind(subset: Subset) -> Choice:
     """The choice with the kinds that are only read when asked for, unless it names kinds."""
-    if choice.kinds is not None or all(kind.by_default for kind in KINDS):
+    choice = subset.choice
+    if choice.kinds is not None:
         return choice
+    if choice.max_images is not None:
+        # Which images they are depends on the kinds; they shall be those of an import.
+        images = Reader(subset.dataset, None, lambda error: None, choice=choice).images
+        names = [images.subset_names[code] for code in images.subset_codes.tolist()]
+        ids = [f"{name}/{i}" for name, i in zip(names, images.ids.to_pylist(), strict=True)]
+        choice = replace(choice, max_images=None, image_ids=ids)
     return replace(choice, kinds=tuple(KINDS_BY_NAME))
 
 

@@ -17,16 +17,16 @@ FLAGS = ("occluded", "truncated", "is_group_of", "is_depiction", "is_inside")
 
 class OpenImagesDropNegatives(Transform):
     """
-    Removes the image labels that say that a class is absent (those with a score of 0). Other
-    formats have no place for them and would take them for labels that are present.|n
+    Removes what says that a class is absent: image labels with a score of 0, and point labels
+    answered 'no'. Other formats have no place for them and would take them for what is there.|n
     |n
     Examples:|n
     - Keep what is in the images:|n |n
     |s|sdatum transform -t open_images_drop_negatives -o positives my_dataset:open_images|n
     |n
-    - Keep what people saw in the images:|n |n
+    - Keep what people are sure of:|n |n
     |s|sdatum transform -t open_images_drop_negatives -o positives my_dataset:open_images -- \
---machine
+--unverified
     """  # noqa: D205, D212, D415 (Datumaro shows it as help)
 
     NAME = "open_images_drop_negatives"
@@ -36,32 +36,48 @@ class OpenImagesDropNegatives(Transform):
         """The options that ``datum`` offers."""
         parser: argparse.ArgumentParser = super().build_cmdline_parser(**kwargs)
         parser.add_argument(
-            "--machine", action="store_true", help="Remove all labels of a classifier, too"
+            "--unverified",
+            action="store_true",
+            help="Remove labels of a classifier and points answered 'unsure', too",
         )
         return parser
 
-    def __init__(self, extractor: Any, machine: bool = False) -> None:
+    def __init__(self, extractor: Any, unverified: bool = False) -> None:
         super().__init__(extractor)
         self._length = "parent"
-        self._machine = machine
+        self._unverified = unverified
 
     def transform_item(self, item: DatasetItem) -> DatasetItem:
-        """The item without these labels."""
-        kept = [a for a in item.annotations if not self._is_dropped(a)]
+        """The item without them."""
+        kept = [
+            a
+            for a in item.annotations
+            if not (is_negative(a) or (self._unverified and is_unverified(a)))
+        ]
         return self.wrap_item(item, annotations=annotations_list(kept))
-
-    def _is_dropped(self, annotation: Any) -> bool:
-        if annotation.type is not AnnotationType.label:
-            return False
-        return is_negative(annotation) or (self._machine and is_machine(annotation))
 
 
 def is_negative(annotation: Any) -> bool:
-    """Whether a label says that its class is absent."""
+    """Whether an annotation says that its class is absent."""
+    if annotation.type is AnnotationType.points:
+        return _answer(annotation) == "no"
+    if annotation.type is not AnnotationType.label:
+        return False
     try:
         return float(annotation.attributes.get("score", 1)) == 0
     except (TypeError, ValueError):
         return False
+
+
+def is_unverified(annotation: Any) -> bool:
+    """Whether an annotation is a guess: a classifier's, or people's who were not sure."""
+    if annotation.type is AnnotationType.points:
+        return _answer(annotation) == "unsure"
+    return annotation.type is AnnotationType.label and is_machine(annotation)
+
+
+def _answer(point: Any) -> str:
+    return str(point.attributes.get("estimated_yes_no")).lower()
 
 
 class OpenImagesDropBoxes(Transform):

@@ -46,7 +46,7 @@ class OpenImagesKeepClasses(Transform):
         parser.add_argument(
             "--drop-empty",
             action="store_true",
-            help="Remove images that are left without any annotation",
+            help="Remove images that are left without any annotation of these classes",
         )
         return parser
 
@@ -71,7 +71,9 @@ class OpenImagesKeepClasses(Transform):
     def transform_item(self, item: DatasetItem) -> DatasetItem | None:
         """The item with what is left of it, None where that is nothing and such items go."""
         item = self._project().transform_item(item)
-        return None if self._drop_empty and not item.annotations else item
+        if self._drop_empty and all(getattr(a, "label", None) is None for a in item.annotations):
+            return None
+        return item
 
     def _project(self) -> Any:
         if self._projected is None:
