@@ -48,7 +48,7 @@ class MaskWriter:
         origin = mask.origin if untouched else None
         old = origin.fields if origin is not None else {}
         fields = masks.to_fields(mask, name, item.id, old, corners)
-        if not fields["BoxID"]:
+        if not fields["BoxID"] and old.get("BoxID") != "":
             fields["BoxID"] = _free_box_id(taken)
         fields["MaskPath"] = self._files.place(mask, item, name, fields, untouched)
         shown = self._writing.shown_columns(

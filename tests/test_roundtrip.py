@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,11 +11,23 @@ import pytest
 import rich_data
 from compare import assert_same
 from datumaro.components.dataset import Dataset
-from oi_files import write
+from oi_files import (
+    BOX_HEADER,
+    CLASSES,
+    IMAGE_HEADER,
+    LABEL_HEADER,
+    MASK_HEADER,
+    mask_png,
+    picture,
+    write,
+)
 from rich_data import bytes_below, read, save
 
 from datumaro_openimages_plugin.errors import SaveError
+from datumaro_openimages_plugin.kinds import KINDS
+from datumaro_openimages_plugin.layout import Layout
 from datumaro_openimages_plugin.loader import register, unregister
+from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
 FOLDERS = {**dropin_data.FOLDERS, "rich": rich_data.make}
 EVERY_FOLDER = pytest.mark.parametrize("make", FOLDERS.values(), ids=FOLDERS.keys())
@@ -118,6 +131,78 @@ def test_line_ends_come_back(tmp_path):
     out = there_and_back(tmp_path / "in", names="datumaro")
     name = "annotations/train-annotations-bbox.csv"
     assert (out / name).read_bytes() == (tmp_path / "in" / name).read_bytes() + b"\r\n"
+
+
+ASSETS = Path(__file__).parents[1] / "assets"
+
+
+@pytest.mark.parametrize(
+    ("name", "names"), [("open_images_v7", "published"), ("cvat_layout", "cvat")]
+)
+def test_sample_datasets_come_back_byte_for_byte(name, names, tmp_path):
+    """Every file of them: tables, lists of images and classes, the hierarchy, pictures, masks."""
+    shutil.copytree(ASSETS / name, tmp_path / "in")
+    every = [kind.name for kind in KINDS]
+    dataset = Dataset.from_extractors(OpenImagesExtractor(str(tmp_path / "in"), kinds=every))
+    out = save(dataset, tmp_path / "out", names=names)
+    expected, found = bytes_below(ASSETS / name, "."), bytes_below(out, ".")
+    if "annotations/images.meta" not in expected:
+        del found["annotations/images.meta"]
+    assert found.keys() == expected.keys()
+    for file, data in expected.items():
+        if file == "annotations/images.meta":  # it has a heading of its own
+            assert set(found[file].splitlines()) == set(data.splitlines())
+        else:
+            assert found[file] == data, file
+
+
+#: Texts that mean what others mean, and must come back as they are.
+ODD_BOXES = """\
+a,"with, comma",/m/1,1,0.1000,0.50000000000000000001,1e-3,.75,0,1,-1,True,false
+a, padded , /m/0,1.00,0,1,0.0,1.000,0,0,0,0,0
+a,"a ""quote"" here",/m/2,0.3000000000000001,-0.01,1.01,0.0,1.000,,,,,
+b,Ünïcödé 箱,/m/none,0,0.022673031,0.9642005,0.07103825,0.80054647,1,1,1,1,1
+b,,/m/1,1e-05,0.1,0.1,0.2,0.2,-1,-1,-1,-1,-1
+"""
+ODD_LABELS = """\
+a,verification,/m/0,1
+a,x,/m/1,1.0
+b,"y,z",/m/2,0.00
+b,,/m/3,0.30000000000000004
+"""
+ODD_IMAGES = (
+    'a,train,u,l,c,p,"L, F","A ""title""\nin two lines",123,9IzEn38GRNsVpATuv7gzEA==,,0.0\n'
+    "b,train,,,, , José  ,,007,,,\n"
+)
+ODD_MASKS = """\
+a_m1_0.png,a,/m/1,9A041D52,0.8875,0.960938,0.454167,0.720833,0.86864,0.95498 0.65197 1;0.9 0.5 0
+x.png,a,/m/2,,,,,,,
+y.png,b,/m/none,b,0.1,0.10,0.2000000,0.2,0.80,
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("last", ["", "\n"], ids=["open", "ended"])
+@pytest.mark.parametrize("names", ["published", "cvat"])
+def test_odd_values_come_back_as_they_are_written(names, last, end, tmp_path):
+    files = {
+        "images": IMAGE_HEADER + ODD_IMAGES,
+        "labels": LABEL_HEADER + ODD_LABELS,
+        "boxes": BOX_HEADER + ODD_BOXES,
+        "masks": MASK_HEADER + ODD_MASKS,
+    }
+    texts = {
+        Layout(names).file(kind, "train"): (text[:-1] + last).replace("\n", end)
+        for kind, text in files.items()
+    }
+    write(tmp_path / "in", {**texts, "annotations/class-descriptions.csv": CLASSES})
+    for name in ("a", "b"):
+        picture(tmp_path / "in", f"images/train/{name}.png", (40, 20))
+    mask_png(tmp_path / "in", "masks/train/a_m1_0.png", (7, 7))
+    out = there_and_back(tmp_path / "in", names=names)
+    for name, text in texts.items():
+        ended = text if last else text + end
+        assert (out / name).read_bytes().decode() == ended, name
 
 
 def test_unknown_columns_come_back(rich):
