@@ -18,6 +18,7 @@ _PUBLIC = {
     "OpenImagesError": "errors",
     "OpenImagesPath": "plugin",
     "missing_images": "choose",
+    "paused_gc": "collector",
     "register": "loader",
     "unregister": "loader",
 }
@@ -32,6 +33,7 @@ __all__ = [
     "OpenImagesPath",
     "__version__",
     "missing_images",
+    "paused_gc",
     "register",
     "unregister",
 ]
