@@ -38,6 +38,7 @@ class ExportOptions:
         write_meta: Writes it: gets the path and the labels' names.
         always_meta: Whether ``images.meta`` is written in any case.
         overwrite: Whether another dataset of this format is replaced, or refused.
+        link_media: Whether untouched pictures are linked rather than copied.
     """
 
     names: str
@@ -49,6 +50,7 @@ class ExportOptions:
     write_meta: Callable[[str, Sequence[str]], None]
     always_meta: bool
     overwrite: bool = True
+    link_media: bool = False
 
 
 def export(
@@ -162,7 +164,12 @@ def _written(
     image_files = None
     if options.save_media or here is not None:
         image_files = ImageFiles(
-            target, options.default_ext, options.image_ext, options.save_media, here
+            target,
+            options.default_ext,
+            options.image_ext,
+            options.save_media,
+            here,
+            options.link_media,
         )
     always_meta = options.always_meta or (old.in_place and old.name_of("images_meta") is not None)
     writer = Writer(target, layout, categories, image_files, on_error, always_meta, here)

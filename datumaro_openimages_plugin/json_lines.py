@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyarrow import json as pajson
 
 from datumaro_openimages_plugin.archive import Source
+from datumaro_openimages_plugin.arrays import texts_to_arrow
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.packed import open_table
 from datumaro_openimages_plugin.tables import Column, OnError, Rows
@@ -65,7 +66,7 @@ class JsonLinesTable:
         self._offsets = np.array(starts, np.int64)
         valid = np.array([image_id is not None for image_id in ids], bool)
         rows = Rows(len(ids), valid=None if valid.all() else valid)
-        texts = pa.array([image_id or "" for image_id in ids], pa.string())
+        texts = texts_to_arrow([image_id or "" for image_id in ids])
         rows.text["ImageID"] = pa.chunked_array([texts])
         return rows
 

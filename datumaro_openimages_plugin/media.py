@@ -48,6 +48,7 @@ class ImageFiles:
         save: Whether pictures are written; else only those that are in the target already follow
             their items.
         old: What is in the target, None where nothing is.
+        link: Whether files are linked rather than copied, where that is possible.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class ImageFiles:
         image_ext: str | None,
         save: bool = True,
         old: OldDataset | None = None,
+        link: bool = False,
     ) -> None:
         self._target = target
         self._default_ext = default_ext
         self._image_ext = image_ext if save else None
         self._save = save
         self._old = old
+        self._link = link
         self.without_picture = 0
 
     def add(self, item: DatasetItem) -> None:
@@ -93,7 +96,7 @@ class ImageFiles:
     def _place(self, media: Any, rel: str) -> None:
         ext = os.path.splitext(rel)[1].lower()
         if is_plain_file(media) and os.path.splitext(media.path)[1].lower() == ext:
-            self._target.add_file(media.path, rel)
+            self._target.add_file(media.path, rel, self._link)
             return
         data = encoded_bytes(media)
         if data is not None and (media.ext or "").lower() == ext:

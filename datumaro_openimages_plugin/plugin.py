@@ -286,6 +286,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         names: Which file names to use: ``cvat``, ``datumaro`` or ``published``.
         zip: Whether everything goes into one zip, ``<save_dir>/<name of save_dir>.zip``.
         save_image_meta: Whether ``images.meta`` is written even without boxes and masks.
+        link_media: Whether untouched pictures become hard links rather than copies.
         keep_attributes: Whether attributes of labels, boxes and masks that have no column of
             their own, and their groups, go to a column ``Extra``; an import takes them back.
         overwrite: Whether another Open Images dataset in ``save_dir`` is replaced; else the export
@@ -319,6 +320,12 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             help="Write images.meta even where the dataset has neither boxes nor masks",
         )
         parser.add_argument(
+            "--link-media",
+            action="store_true",
+            help="With --save-media: give untouched pictures a second name instead of copying "
+            "them, where the file system can; changed later, they change in both places",
+        )
+        parser.add_argument(
             "--keep-attributes",
             action="store_true",
             help="Write attributes and groups that have no column of their own to a column Extra",
@@ -341,6 +348,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         names: str = "cvat",
         zip: bool = False,
         save_image_meta: bool = False,
+        link_media: bool = False,
         keep_attributes: bool = False,
         overwrite: bool = True,
         **options: Any,
@@ -355,6 +363,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         self._names = names
         self._zip = zip
         self._save_image_meta = save_image_meta
+        self._link_media = link_media
         self._keep_attributes = keep_attributes
         self._overwrite = overwrite
         self._in_place = False
@@ -393,6 +402,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             dataset_meta=self._save_dataset_meta,
             write_meta=self._write_meta,
             always_meta=self._save_image_meta,
+            link_media=self._link_media,
             overwrite=self._overwrite,
         )
         categories = self._extractor.categories().get(AnnotationType.label, LabelCategories())

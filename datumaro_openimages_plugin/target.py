@@ -15,8 +15,8 @@ class Target(Protocol):
     def path(self, rel: str) -> str:
         """A path to write the file ``rel`` to; its folders exist."""
 
-    def add_file(self, src: str, rel: str) -> None:
-        """Places a copy of the file ``src``."""
+    def add_file(self, src: str, rel: str, link: bool = False) -> None:
+        """Places a copy of the file ``src``, a hard link if that is wanted and possible."""
 
 
 class ZipTarget:
@@ -44,8 +44,8 @@ class ZipTarget:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         return path
 
-    def add_file(self, src: str, rel: str) -> None:
-        """Packs a copy of the file ``src``."""
+    def add_file(self, src: str, rel: str, link: bool = False) -> None:
+        """Packs a copy of the file ``src``; a zip has no links."""
         stored = not rel.endswith((".csv", ".json", ".meta"))
         info = zipfile.ZipInfo(rel, self._TIME)
         info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED

@@ -4,8 +4,10 @@ import gc
 import threading
 
 import pytest
+from doc_examples import ROOT, blocks
 
-from datumaro_openimages_plugin import paused_gc
+from datumaro_openimages_plugin import paused_gc, register
+from datumaro_openimages_plugin._host import CAN_STREAM
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +61,16 @@ def test_blocks_of_several_threads():
     leave.set()
     thread.join()
     assert gc.isenabled()
+
+
+def test_the_page_about_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "assets").symlink_to(ROOT / "assets")
+    register()
+    namespace = {}
+    for code in blocks("docs/speed.md", "python"):
+        if "StreamDataset" in code and not CAN_STREAM:
+            continue
+        exec(compile(code, "docs/speed.md", "exec"), namespace)
+    assert len(namespace["dataset"]) == 8
+    assert (tmp_path / "coco").is_dir() == CAN_STREAM

@@ -1,0 +1,67 @@
+"""Pictures that nobody touched are copied or linked, byte for byte."""
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+from datumaro.components.dataset import Dataset
+
+from datumaro_openimages_plugin._host import DatasetItem, image_from_file
+from datumaro_openimages_plugin.plugin import OpenImagesExporter
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    items = []
+    for number in range(3):
+        path = str(folder / f"p{number}.jpg")
+        cv2.imwrite(path, np.full((4 + number, 6, 3), 60 * number, np.uint8))
+        # Bytes after the picture's end, which encoding again would lose.
+        with open(path, "ab") as file:
+            file.write(b"left by a camera")
+        items.append(DatasetItem(f"i{number}", subset="train", media=image_from_file(path, None)))
+    return Dataset.from_iterable(items)
+
+
+def placed(tmp_path, dataset, **options):
+    target = tmp_path / "out"
+    OpenImagesExporter.convert(dataset, str(target), save_media=True, **options)
+    return [
+        (item.media.path, str(target / "images" / "train" / f"{item.id}.jpg")) for item in dataset
+    ]
+
+
+def test_pictures_are_copied(tmp_path, dataset):
+    for src, to in placed(tmp_path, dataset):
+        with open(src, "rb") as one, open(to, "rb") as two:
+            assert one.read() == two.read()
+        assert not os.path.samefile(src, to)
+
+
+def test_pictures_are_linked_where_asked(tmp_path, dataset):
+    for src, to in placed(tmp_path, dataset, link_media=True):
+        assert os.path.samefile(src, to)
+
+
+def test_pictures_to_convert_are_not_linked(tmp_path, dataset):
+    target = tmp_path / "out"
+    OpenImagesExporter.convert(
+        dataset, str(target), save_media=True, link_media=True, image_ext=".png"
+    )
+    for number in range(3):
+        picture = cv2.imread(str(target / "images" / "train" / f"i{number}.png"))
+        assert picture.shape == (4 + number, 6, 3)
+
+
+def test_a_zip_holds_copies(tmp_path, dataset):
+    import zipfile
+
+    target = tmp_path / "out"
+    OpenImagesExporter.convert(dataset, str(target), save_media=True, link_media=True, zip=True)
+    with zipfile.ZipFile(target / "out.zip") as packed:
+        for item in dataset:
+            with open(item.media.path, "rb") as file:
+                assert packed.read(f"images/train/{item.id}.jpg") == file.read()
