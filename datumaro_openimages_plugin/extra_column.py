@@ -16,18 +16,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, annotation_type
 from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
-from datumaro_openimages_plugin.kinds import boxes, labels, machine_labels, masks
+from datumaro_openimages_plugin.kinds import KINDS, boxes, labels, masks
 from datumaro_openimages_plugin.tables import Column
 from datumaro_openimages_plugin.values import box_id_text, flag_from_text, flag_text, score_text
 
-__all__ = ["column", "kept_attributes", "pack", "packed_items", "unpack"]
+__all__ = ["column", "group_numbers", "kept_attributes", "pack", "packed_items", "unpack"]
+
+#: As the writer asks them: those that take only some annotations of a type come first.
+_SPECIAL_FIRST = sorted(KINDS, key=lambda kind: kind.takes is None)
 
 _OUTLINES = [annotation_type(name) for name in ("polygon", "ellipse", "rotated_bbox")]
 
@@ -40,17 +43,18 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str | None]]] = {
 }
 
 
-def _with_columns(annotation: Any) -> frozenset[str] | None:
+def _with_columns(annotation: Any, ordinary: bool) -> frozenset[str] | None:
     """The attributes of an annotation that have a column; None for kinds without ``Extra``."""
-    if annotation.type is AnnotationType.label:
-        is_machine = machine_labels.is_machine(annotation)
-        return machine_labels.ATTRIBUTES if is_machine else labels.ATTRIBUTES
-    if annotation.type is AnnotationType.bbox and not annotation.attributes.get("rotation"):
-        return boxes.ATTRIBUTES
-    if annotation.type is AnnotationType.mask or annotation.type in _OUTLINES:
+    type_ = annotation.type
+    if type_ in _OUTLINES:
         return masks.ATTRIBUTES
-    # A rotated box is written as a mask, by its rotation.
-    return masks.ATTRIBUTES | {"rotation"} if annotation.type is AnnotationType.bbox else None
+    if type_ is AnnotationType.bbox and annotation.attributes.get("rotation"):
+        # Written as a mask, by its rotation.
+        return masks.ATTRIBUTES | {"rotation"}
+    for kind in _SPECIAL_FIRST:
+        if kind.type is type_ and (kind.takes is None or (not ordinary and kind.takes(annotation))):
+            return kind.attributes if EXTRA_ATTRIBUTE in kind.extra else None
+    return None
 
 
 # Export
@@ -68,26 +72,28 @@ class packed_items:  # noqa: N801 (used as a function; a class, since exports it
 
     def __iter__(self) -> Iterator[Any]:
         for item in self._items:
-            groups = _group_numbers(item)
+            groups = group_numbers(item.annotations)
             made = [pack(annotation, groups) for annotation in item.annotations]
             yield item.wrap(annotations=made) if made else item
 
 
-def _group_numbers(item: Any) -> dict[int, int]:
-    """Group -> its number among the groups of two or more annotations of the item, from 1."""
-    counts = Counter(annotation.group for annotation in item.annotations if annotation.group)
+def group_numbers(annotations: Iterable[Any]) -> dict[int, int]:
+    """Group -> its number among the groups of two or more annotations of an item, from 1."""
+    counts = Counter(annotation.group for annotation in annotations if annotation.group)
     real = [group for group, count in counts.items() if count > 1]
     return {group: number for number, group in enumerate(real, 1)}
 
 
-def pack(annotation: Any, groups: Mapping[int, int]) -> Any:
+def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) -> Any:
     """The annotation with what no column can say in the attribute of the column ``Extra``.
 
     Args:
         annotation: Any annotation; one of a kind without this column comes back as it is.
         groups: Group -> the number to write for it; groups that are not there are not written.
+        ordinary: Whether it is just a label, box or mask, whatever its attributes are called;
+            otherwise some make it one of people or of a machine, which have columns of their own.
     """
-    with_columns = _with_columns(annotation)
+    with_columns = _with_columns(annotation, ordinary)
     if with_columns is None:
         return annotation
     attributes, extra = dict(annotation.attributes), {}

@@ -90,8 +90,12 @@ def wanted_parents(
     """
     label_names = {} if label_names is None else label_names
     wanted: dict[str, str] = {}
+    parents: dict[str, str | None] = {}
     for category in categories:
         name = label_names.get(category.name, category.name)
+        if name in wanted and category.parent != parents[name]:
+            # Parts of two skeletons of CVAT's; whatever they are part of, it is one class.
+            continue
         if name in wanted:
             raise AnnotationError(
                 f"two labels would be written as {name!r}; rename one of them",
@@ -100,6 +104,7 @@ def wanted_parents(
             )
         parent = category.parent or ""
         wanted[name] = label_names.get(parent, parent)
+        parents[name] = category.parent
     return wanted
 
 

@@ -193,6 +193,18 @@ def test_what_json_cannot_hold_is_counted(picture, tmp_path, caplog):
     assert "'b' attributes of label annotations: 1 not written" in caplog.text
 
 
+def test_boxes_of_people_keep_their_own_columns(picture, tmp_path):
+    attributes = {"gender_presentation": "Unknown", "colour": "red"}
+    (row,) = [Bbox(1, 2, 9, 8, label=0, attributes=attributes)]
+    dataset_of(item_with(picture, row)).export(
+        str(tmp_path / "out"), OpenImagesExporter, keep_attributes=True
+    )
+    (found,) = (
+        OpenImagesExtractor(str(tmp_path / "out"), kinds=["people"]).get("a", "train").annotations
+    )
+    assert found.attributes["gender_presentation"] == "Unknown"
+
+
 @pytest.mark.parametrize(
     "text",
     [

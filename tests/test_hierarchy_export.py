@@ -15,7 +15,7 @@ from datumaro_openimages_plugin import hierarchy_export
 from datumaro_openimages_plugin.classes import ClassList, categories_from_classes
 from datumaro_openimages_plugin.errors import AnnotationError
 from datumaro_openimages_plugin.hierarchy import PART, SUBCATEGORY, Hierarchy, hierarchy_from_json
-from datumaro_openimages_plugin.hierarchy_export import hierarchy_to_json
+from datumaro_openimages_plugin.hierarchy_export import hierarchy_to_json, wanted_parents
 
 
 def node(name: str, *below: Any, part: Any = ()) -> dict[str, Any]:
@@ -346,3 +346,11 @@ def _below(hierarchy: Hierarchy, name: str) -> set[str]:
     for _ in hierarchy.nodes:
         found |= {child for parent, child, _ in hierarchy.edges() if parent in found}
     return found
+
+
+def test_parts_of_two_skeletons_may_have_one_name() -> None:
+    category = LabelCategories.Category
+    parts = [category("a"), category("b"), category("1", "a"), category("1", "b")]
+    assert wanted_parents(parts) == {"a": "", "b": "", "1": "a"}
+    with pytest.raises(AnnotationError, match="two labels would be written as 'b'"):
+        wanted_parents([category("b"), category("b")])

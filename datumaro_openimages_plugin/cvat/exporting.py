@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from datumaro_openimages_plugin.cvat.specs import LabelSpec
+from datumaro_openimages_plugin.extra_column import group_numbers, pack
 
 __all__ = ["TaskItems"]
 
@@ -55,8 +56,10 @@ class TaskItems:
         seen: set[tuple[str, str]] = set()
         for item in self._extractor:
             made = [self._annotation(annotation) for annotation in item.annotations]
+            held = [annotation for annotation in made if annotation is not None]
+            groups = group_numbers(held)
             changes: dict[str, Any] = {
-                "annotations": [annotation for annotation in made if annotation is not None],
+                "annotations": [pack(annotation, groups, ordinary=True) for annotation in held],
                 # The number of the frame, which CVAT knows by its name.
                 "attributes": {},
             }

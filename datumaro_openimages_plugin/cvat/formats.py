@@ -7,7 +7,7 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from datumaro_openimages_plugin.cvat import server
@@ -67,7 +67,6 @@ def export_dataset(
             folder,
             save_media=save_images,
             save_image_meta=True,
-            keep_attributes=True,
             zip=True,
         ).apply()
         items.report()
@@ -146,6 +145,7 @@ def _landed(path: str, instance_data: Any, has_frames: bool) -> Any:
 def _read(path: str, image_meta: Any) -> Any:
     from datumaro.components.dataset import Dataset
 
+    from datumaro_openimages_plugin.cvat.landing import KINDS
     from datumaro_openimages_plugin.errors import FormatError, OpenImagesError
     from datumaro_openimages_plugin.plugin import OpenImagesImporter
 
@@ -154,6 +154,7 @@ def _read(path: str, image_meta: Any) -> Any:
             "nothing in the zip has a name of Open Images; it needs annotations/ with files such "
             "as <subset>-annotations-bbox.csv"
         )
+    _report_other_kinds(path, KINDS)
     try:
         return Dataset.import_from(
             path,
@@ -161,12 +162,25 @@ def _read(path: str, image_meta: Any) -> Any:
             env=server.registry().dm_env,
             image_meta=image_meta,
             keep_attributes=True,
+            kinds=sorted(KINDS),
         )
     except Exception as error:
         # Datumaro 1.x says only that the import failed and has our text as the cause.
         if isinstance(error.__cause__, OpenImagesError):
             raise error.__cause__ from None
         raise
+
+
+def _report_other_kinds(path: str, taken: Collection[str]) -> None:
+    from datumaro_openimages_plugin.archive import open_source
+    from datumaro_openimages_plugin.files import DatasetFiles
+    from datumaro_openimages_plugin.kinds import KINDS
+
+    files = DatasetFiles(open_source(path))
+    others = [kind for kind in KINDS if kind.name not in taken and files.all(kind.name)]
+    if others:
+        titles = ", ".join(kind.title for kind in others)
+        log.warning("%s does not import %s; their files are passed by", DISPLAY_NAME, titles)
 
 
 def _unpacked(path: str, folder: str) -> str:

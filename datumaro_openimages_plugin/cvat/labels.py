@@ -12,7 +12,7 @@ from datumaro_openimages_plugin.cvat.specs import AttributeSpec, LabelSpec
 
 __all__ = [
     "ATTRIBUTES",
-    "KINDS",
+    "SHAPES",
     "Problem",
     "Usage",
     "check_labels",
@@ -44,7 +44,7 @@ _FITTING = {
 }
 
 #: Type of Datumaro -> kind of annotation in CVAT.
-KINDS = {"label": "tag", "bbox": "rectangle", "mask": "mask"}
+SHAPES = {"label": "tag", "bbox": "rectangle", "mask": "mask"}
 _WORDS = {"tag": "tags", "rectangle": "rectangles", "mask": "masks"}
 _DRAWABLE = {"any": tuple(_WORDS), "polygon": ("mask",), "mask": ("mask",), "tag": ("tag",)}
 
@@ -96,7 +96,7 @@ def usage_of(path: str) -> Usage:
     usage = Usage(names, unique_display_names(read_classes(DatasetFiles(open_source(path)))))
     for item in dataset:
         for annotation in item.annotations:
-            kind = KINDS.get(annotation.type.name)
+            kind = SHAPES.get(annotation.type.name)
             if kind is not None:
                 _count(usage, names[annotation.label], kind, annotation.attributes)
     return usage

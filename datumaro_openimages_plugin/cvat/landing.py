@@ -20,20 +20,20 @@ from datumaro_openimages_plugin._host import (
     LabelCategories,
 )
 from datumaro_openimages_plugin.classes import unique_display_names
-from datumaro_openimages_plugin.cvat.labels import ATTRIBUTES, KINDS, task_label
+from datumaro_openimages_plugin.cvat.labels import ATTRIBUTES, SHAPES, task_label
 from datumaro_openimages_plugin.cvat.misfits import Misfits
 from datumaro_openimages_plugin.cvat.specs import AttributeSpec, LabelSpec
 from datumaro_openimages_plugin.errors import MissingFileError
 from datumaro_openimages_plugin.extra_column import kept_attributes
 
-__all__ = ["NEGATIVES", "Landing", "TaskSpec", "fitted"]
+__all__ = ["KINDS", "NEGATIVES", "Landing", "TaskSpec", "fitted"]
 
 #: What becomes of labels that say that a class is not in an image: ``scored`` takes them as tags
 #: where the label has a ``score`` that tells them from others, ``keep`` always, ``drop`` never.
 NEGATIVES = ("scored", "keep", "drop")
 
 #: Kinds of rows that become annotations of a task.
-_ROWS = frozenset(("labels", "machine_labels", "boxes", "masks"))
+KINDS = frozenset(("labels", "machine_labels", "boxes", "masks"))
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Landing(ItemTransform):  # type: ignore[misc]
     """Makes a dataset of ours fit a task.
 
     Args:
-        extractor: The dataset, read with ``keep_attributes``.
+        extractor: The dataset, read with ``keep_attributes``, no kinds but `KINDS`.
         task: What to fit; its misfits are gathered while items are made.
     """
 
@@ -106,9 +106,6 @@ class Landing(ItemTransform):  # type: ignore[misc]
         """The item as it lands; None for images that are not in the task and have nothing."""
         task = self._task
         taken = [annotation for annotation in item.annotations if self._is_taken(annotation)]
-        task.misfits.left_out["annotations of other kinds"] += sum(
-            annotation.origin.kind not in _ROWS for annotation in item.annotations
-        )
         if task.frames is not None and item.id not in task.frames:
             if taken:
                 task.misfits.images[item.id] = None
@@ -122,8 +119,6 @@ class Landing(ItemTransform):  # type: ignore[misc]
         )
 
     def _is_taken(self, annotation: Any) -> bool:
-        if annotation.origin.kind not in _ROWS:
-            return False
         if annotation.type is not AnnotationType.label or not _says_absent(annotation):
             return True
         spec = self._spec(annotation)
@@ -158,7 +153,7 @@ class Landing(ItemTransform):  # type: ignore[misc]
         created: frozenset[str] = frozenset()
         if self._task.makes_attributes:
             # Not what merely shows where a label is from.
-            names = ATTRIBUTES[KINDS[annotation.type.name]]
+            names = ATTRIBUTES[SHAPES[annotation.type.name]]
             created = frozenset(names) | kept_attributes(annotation)
         found = {}
         for name, value in annotation.attributes.items():
@@ -170,7 +165,9 @@ class Landing(ItemTransform):  # type: ignore[misc]
             if name in known:
                 value = self._fitted(name, value, known[name], spec)
             if value is not None:
-                found[name] = value
+                # A whole number is written as it was typed.
+                is_whole = isinstance(value, float) and value == int(value)
+                found[name] = int(value) if is_whole else value
         return found
 
     def _fitted(

@@ -232,6 +232,21 @@ def test_scores_come_back_as_numbers_and_as_typed(ours, make_task, tmp_path, kin
         assert [record["attributes"]["score"] for record in found] == [score, score]
 
 
+@pytest.mark.parametrize("name", ["gender_presentation", "source", "text_label", "relationships"])
+def test_attributes_that_other_kinds_have_stay_attributes(ours, make_task, tmp_path, name):
+    b = ours.bindings
+    label = {"name": "cat", "type": "any", "attributes": [b.attribute(name, "text")]}
+    value = {name: "machine" if name == "source" else "Unknown"}
+    task = make_task(
+        b.record("tag", "cat", 0, value),
+        b.record("rectangle", "cat", 0, value, points=[1, 2, 9, 8]),
+        b.record("mask", "cat", 0, value, points=(np.ones((3, 3), bool), 1, 1)),
+        labels=[label],
+    )
+    found = there_and_back(ours, task, tmp_path)
+    assert [record["attributes"] for record in found] == [value] * 3
+
+
 @pytest.mark.parametrize("value", ["", "maybe", "0.5", "True", "yes\nno", 'a "b", c'])
 def test_texts_where_the_format_has_something_else_come_back(ours, make_task, tmp_path, value):
     b = ours.bindings
@@ -311,7 +326,7 @@ def test_a_project_is_made_of_the_pictures(ours, make_task, tmp_path):
                     **flags}  # fmt: skip
     assert sorted(f.subset for f in project.frames) == ["test", "train"]
     tag, box = sorted(project.records, key=lambda r: r["type"], reverse=True)
-    assert (tag["attributes"]["score"], box["attributes"]["colour"]) == ("0.0", "red")
+    assert (tag["attributes"]["score"], box["attributes"]["colour"]) == ("0", "red")
 
 
 # Export
@@ -440,7 +455,7 @@ def test_negative_labels_are_tags_where_a_score_tells_them(
     assert answer(ours, task, packed(files, tmp_path / "in.zip"), tmp_path) == (200, "")
     assert [record["label"] for record in task.records] == expected
     if with_score and setting is None:
-        assert task.records[0]["attributes"] == {"score": "0.0"}
+        assert task.records[0]["attributes"] == {"score": "0"}
 
 
 def test_a_setting_that_is_none_is_refused(ours, make_task, tmp_path, monkeypatch):
@@ -474,6 +489,16 @@ def test_flags_land_in_attributes_of_other_types(ours, make_task, tmp_path, kind
     task = make_task(labels=[{"name": "/m/1", "type": "any", "attributes": attributes}])
     assert answer(ours, task, packed(FILES, tmp_path / "in.zip"), tmp_path) == (200, "")
     assert task.records[0]["attributes"] == {**expected, "is_depiction": expected["truncated"]}
+
+
+def test_files_of_other_kinds_are_passed_by(ours, make_task, tmp_path, caplog):
+    task = make_task()
+    points = "ImageId,X,Y,Label,EstimatedYesNo\na,0.5,0.5,/m/1,yes\n"
+    files = {**FILES, "annotations/train-annotations-point-labels.csv": points}
+    with caplog.at_level(logging.WARNING):
+        assert answer(ours, task, packed(files, tmp_path / "in.zip"), tmp_path) == (200, "")
+    assert [record["type"] for record in task.records] == ["rectangle"]
+    assert "does not import points" in caplog.text
 
 
 def test_what_a_label_lacks_is_left_out_and_logged(ours, make_task, tmp_path, caplog):
