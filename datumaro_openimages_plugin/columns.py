@@ -46,6 +46,9 @@ class Column:
         required: Whether the file must have it.
         parse: For ``code``: the value of one text; raises ValueError with the reason.
         empty: For ``number``: whether an empty field is allowed (it becomes NaN).
+        fraction: For ``number``: whether it is a place in fractions of the image. Boxes may reach
+            out of their image, but by less than its size: farther out are pixels.
+        above: For ``number``: the column whose value this one may not be below.
     """
 
     name: str
@@ -53,6 +56,11 @@ class Column:
     required: bool = True
     parse: Callable[[str], Any] | None = None
     empty: bool = False
+    fraction: bool = False
+    above: str | None = None
+
+
+_NO_FRACTION = "is no fraction of the image; divide pixels by the image's width or height"
 
 
 #: What Arrow reads a column of a type as.
@@ -198,6 +206,7 @@ class Collector:
                 if self._bad[at]:
                     bad = np.concatenate(self._bad[at])
                     report_rows(bad, column.name, "is not a finite number")
+                _check_places(rows, column, report_rows)
             else:
                 codes = _joined(parts, code_type(len(self._texts[at])))
                 values = _parsed(column, codes, list(self._texts[at]), report_rows)
@@ -214,6 +223,20 @@ def _joined(parts: list[np.ndarray], dtype: Any) -> np.ndarray:
         at -= len(part)
         result[at : at + len(part)] = part
     return result
+
+
+def _check_places(rows: Rows, column: Column, report: ReportRows) -> None:
+    numbers = rows.number[column.name]
+    if column.fraction and len(numbers):
+        # NaN stands for empty and was seen to before.
+        low, high = np.nanmin(numbers, initial=0), np.nanmax(numbers, initial=0)
+        if low <= -1 or high >= 2:
+            report(np.flatnonzero((numbers <= -1) | (numbers >= 2)), column.name, _NO_FRACTION)
+    if column.above in rows.number:
+        swapped = numbers < rows.number[column.above]
+        if swapped.any():
+            reason = f"is below {column.above}; exchange the two"
+            report(np.flatnonzero(swapped), column.name, reason)
 
 
 def _parsed(column: Column, codes: np.ndarray, texts: list[str], report: ReportRows) -> list[Any]:

@@ -54,7 +54,7 @@ IMAGE_COLUMNS = (
     "Thumbnail300KURL",
     "Rotation",
 )
-_PLAIN_ID = r"^[0-9A-Za-z_-]+$"
+_PLAIN_ID = r"^[0-9A-HJ-Za-z_-][0-9A-Za-z_-]*$"  # looked at otherwise: what begins as "ImageID"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _EXIF_OFF = (
@@ -66,6 +66,8 @@ _EXIF_OFF = (
 
 def unsafe_id(name: str) -> str | None:
     """Why an image id or subset name cannot be part of a file name; None where it can."""
+    if name == "ImageID":
+        return "is the header's own name (does a header stand between the rows?)"
     if name.isalnum() and name.isascii():
         return None
     path = name.replace("\\", "/")
@@ -211,6 +213,7 @@ class Images:
                     FormatError(
                         "the image is listed twice in one subset; remove one of the rows",
                         file=table.name,
+                        row=self.rows.locate(int(self._row_of[positions[at]]))[1] + 1,
                         column="ImageID",
                         image_id=index.ids[at].as_py(),
                     )

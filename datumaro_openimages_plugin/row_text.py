@@ -80,11 +80,23 @@ class RowText:
         return [block[start:stop].rstrip(b"\r\n") for start, stop in bounds]
 
     def values(self, row: int) -> list[str]:
-        """The fields of a row, in the order of `header`; a short row gives fewer."""
+        """The fields of a row, in the order of `header`; a short row gives fewer.
+
+        Raises:
+            FormatError: The row is not UTF-8 text.
+        """
         raw = self.raw(row)
-        if b'"' not in raw:
-            return raw.decode("utf-8", "replace").split(",")
-        text = raw.decode("utf-8", "replace")
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise FormatError(
+                "the row is not UTF-8 text; save the file as UTF-8",
+                file=self.name,
+                row=row + 1,
+                value=raw[error.start : error.start + 16],
+            ) from None
+        if '"' not in text:
+            return text.split(",")
         return next(csv.reader(io.StringIO(text, newline="")), [])
 
     def _row_offsets(self) -> np.ndarray:

@@ -9,6 +9,7 @@ deleted or replaced meanwhile. A file that was changed in place is refused, neve
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NoReturn
@@ -96,13 +97,23 @@ class CsvTable:
     def _has(self, column: Column) -> bool:
         actual = self.actual(column.name)
         if actual is None and column.required:
-            close = ", ".join(self.header[:20])
-            raise FormatError(
-                f"the column {column.name} is missing; the file has: {close}", file=self.name
-            )
+            raise FormatError(self._missing(column.name), file=self.name, column=column.name)
         if actual is not None and self.header.count(actual) > 1:
-            raise FormatError("the column is there twice", file=self.name, column=actual)
+            message = "the column is there twice; keep one of the two"
+            raise FormatError(message, file=self.name, column=actual)
         return actual is not None
+
+    def _missing(self, column: str) -> str:
+        """Why there is no such column, and what to do."""
+        if len(self.header) == 1:
+            for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+                if mark in self.header[0]:
+                    return f"the columns are separated by {called}; separate them by commas"
+        close = difflib.get_close_matches(column, self.header, 1)
+        if close:
+            return f"there is no such column; is it what is called {close[0]!r}?"
+        names = ", ".join(self.header[:20])
+        return f"there is no such column, only {names[:200]}; add it or its header row"
 
     def _body(self, body: bytes | None) -> BinaryIO:
         """The rows' bytes: those that are given, or all."""
@@ -191,7 +202,8 @@ class CsvTable:
                 value=error.object[error.start : error.start + 16],
             ) from None
         except csv.Error as error:
-            raise FormatError(f"unreadable CSV: {error}", file=self.name, row=number + 1) from None
+            message = f"no CSV from here on ({error}); is a quote open or misplaced?"
+            raise FormatError(message, file=self.name, row=number + 1) from None
         finally:
             csv.field_size_limit(limit)
             text.detach()
@@ -232,15 +244,19 @@ class CsvTable:
         start = len(line)
         if not line.strip():
             raise FormatError("the file is empty; a header row is needed", file=self.name)
+        if line.startswith(b"\x1f\x8b"):
+            raise FormatError("the file is packed by gzip; call it .csv.gz", file=self.name)
         if line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line:
             raise FormatError("the file is not UTF-8 text; save it as UTF-8", file=self.name)
         try:
             text = line.decode("utf-8-sig")
             header = next(csv.reader(io.StringIO(text, newline=""), strict=True))
         except (UnicodeDecodeError, csv.Error) as error:
-            raise FormatError(f"the header is unreadable: {error}", file=self.name) from None
+            message = f"the header is unreadable; save the file as UTF-8 CSV: {error}"
+            raise FormatError(message, file=self.name) from None
         if len(header) > _MAX_COLUMNS:
-            raise FormatError("the header has too many columns", file=self.name, value=len(header))
+            message = f"the header has more than {_MAX_COLUMNS} columns; is a line end missing?"
+            raise FormatError(message, file=self.name, value=len(header))
         return [name.strip() for name in header], start, "\r\n" if text.endswith("\r\n") else "\n"
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "columns",
     "coordinate_columns",
     "coordinates",
+    "corner_columns",
     "default",
     "from_rows",
     "near_px",
@@ -85,9 +86,22 @@ def columns(labels: Labels) -> Sequence[Column]:
         Column("ImageID", "run"),
         Column("LabelName", "code", parse=labels),
         Column("Confidence", "code", required=False, parse=confidence),
-        *(Column(name, "number") for name in COORDINATES),
+        *corner_columns(COORDINATES),
         *(Column(name, "code", required=False, parse=flag_from_text) for name in FLAGS.values()),
     )
+
+
+def corner_columns(names: Sequence[str], optional: bool = False) -> Iterator[Column]:
+    """The columns of a box's corners.
+
+    Args:
+        names: The lowest and the highest x, then the same of y.
+        optional: Whether they may be empty or missing.
+    """
+    for name, above in zip(names, (None, names[0], None, names[2]), strict=True):
+        yield Column(
+            name, "number", required=not optional, empty=optional, fraction=True, above=above
+        )
 
 
 def from_rows(

@@ -50,7 +50,7 @@ def confidence(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise ValueError("is not a number") from None
+        raise ValueError("is not a number from 0 to 1") from None
     if not (0 <= value <= 1) or math.isnan(value):
         raise ValueError("is not a number from 0 to 1")
     return value

@@ -13,6 +13,7 @@ from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.errors import FormatError, MissingFileError
 from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
+from datumaro_openimages_plugin.kinds.boxes import corner_columns
 from datumaro_openimages_plugin.kinds.labels import kept
 from datumaro_openimages_plugin.links import TOLERANCE_FRAC, match_boxes
 from datumaro_openimages_plugin.origin import Origin, OriginMask
@@ -60,7 +61,7 @@ def columns(labels: Labels) -> Sequence[Column]:
         Column("MaskPath"),
         Column("LabelName", "code", parse=labels),
         Column("BoxID", required=False),
-        *(Column(name, "number", required=False, empty=True) for name in BOX_COORDINATES),
+        *corner_columns(BOX_COORDINATES, optional=True),
         Column("PredictedIoU", "number", required=False, empty=True),
     )
 

@@ -44,8 +44,8 @@ def columns(labels: Labels) -> Sequence[Column]:
     """What point labels are made of."""
     return (
         Column("ImageID"),
-        Column("X", "number"),
-        Column("Y", "number"),
+        Column("X", "number", fraction=True),
+        Column("Y", "number", fraction=True),
         Column("Label", "code", parse=labels),
         Column("EstimatedYesNo", "code", required=False, parse=answer),
         *(Column(name, "code", required=False, parse=votes) for name in VOTES.values()),

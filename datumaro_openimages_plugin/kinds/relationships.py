@@ -16,7 +16,7 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
-from datumaro_openimages_plugin.kinds.boxes import COORDINATES, coordinates
+from datumaro_openimages_plugin.kinds.boxes import COORDINATES, coordinates, corner_columns
 from datumaro_openimages_plugin.kinds.labels import kept
 from datumaro_openimages_plugin.links import match_boxes
 from datumaro_openimages_plugin.origin import Origin, OriginBbox
@@ -61,7 +61,8 @@ def columns(labels: Labels) -> Sequence[Column]:
         Column("LabelName1", "code", parse=labels),
         Column("LabelName2", "code"),
         Column("RelationshipLabel", "code", parse=_relationship),
-        *(Column(name, "number") for end in (1, 2) for name in _ENDS[end]),
+        *corner_columns(_ENDS[1]),
+        *corner_columns(_ENDS[2]),
     )
 
 

@@ -40,5 +40,5 @@ def test_a_malformed_row_is_named(row, column, tmp_path):
 
 def test_a_malformed_header_is_named(tmp_path):
     source = labels(tmp_path, "a,,/m/0\n", "ImageID,Source,LabelName\n")
-    with pytest.raises(FormatError, match="the column Confidence is missing"):
+    with pytest.raises(FormatError, match="column Confidence: there is no such column"):
         read(source)
