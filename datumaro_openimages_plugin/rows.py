@@ -34,10 +34,8 @@ class Table(Protocol):
     def actual(self, column: str) -> str | None:
         """The file's spelling of a published column name, None where it lacks the column."""
 
-    def read(
-        self, columns: Sequence[Column], on_error: OnError, chosen: np.ndarray | None = None
-    ) -> Rows:
-        """Typed columns of all rows, or of those with the chosen numbers."""
+    def read(self, columns: Sequence[Column], on_error: OnError) -> Rows:
+        """Typed columns of all rows."""
 
     def values(self, row: int) -> list[str]:
         """The fields of a row as text, in the order of `header`."""

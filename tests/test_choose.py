@@ -17,7 +17,8 @@ from rich_data import bytes_below, save
 from datumaro_openimages_plugin._host import CAN_STREAM
 from datumaro_openimages_plugin.choice import Choice, add_arguments
 from datumaro_openimages_plugin.choose import missing_images
-from datumaro_openimages_plugin.errors import FormatError, OptionError
+from datumaro_openimages_plugin.errors import FormatError, OptionError, SaveError
+from datumaro_openimages_plugin.kinds import KINDS
 from datumaro_openimages_plugin.loader import register, unregister
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor, OpenImagesImporter
 
@@ -82,6 +83,13 @@ def chosen(root, **choice) -> dict[str, list[str]]:
             for a in item.annotations
         ]
     return found
+
+
+@pytest.fixture
+def registered():
+    register()
+    yield
+    unregister()
 
 
 EVERYTHING = {
@@ -357,6 +365,14 @@ def test_an_import_knows_that_it_is_a_part(choice, partial, root):
         assert next(iter(choice)) in reason
 
 
+def test_a_part_is_not_saved_over_the_whole(root, registered):
+    before = bytes_below(root, ".")
+    dataset = Dataset.import_from(str(root), "open_images", classes=["Cat"])
+    with pytest.raises(SaveError, match="classes"):
+        dataset.save(save_media=True)
+    assert bytes_below(root, ".") == before
+
+
 def test_nothing_chosen_is_said(root, caplog):
     extractor = OpenImagesExtractor(str(root), classes=["Kite, paper"])
     assert (list(extractor), extractor.subsets()) == ([], {})
@@ -432,14 +448,65 @@ def test_a_choice_is_what_filtering_everything_gives(seed, tmp_path):
     assert chosen(root, **choice) == {image: everything[image] for image in expected}
 
 
+# All kinds, in the sample
+
+SAMPLE = ROOT / "assets/open_images_v7"
+EVERY_KIND = [kind.name for kind in KINDS]
+
+
+def sample(**choice) -> tuple[list[str], list]:
+    extractor = OpenImagesExtractor(str(SAMPLE), **{"kinds": EVERY_KIND, **choice})
+    names = [category.name for category in next(iter(extractor.categories().values()))]
+    return names, list(extractor)
+
+
+def denies(annotation) -> bool:
+    attributes = annotation.attributes
+    return attributes.get("score") == 0 or attributes.get("estimated_yes_no") == "no"
+
+
+def test_an_image_of_the_sample_is_chosen_by_each_class_that_it_has():
+    names, everything = sample()
+    expected: dict[str, set[str]] = {name: set() for name in names}
+    for item in everything:
+        for annotation in item.annotations:
+            if getattr(annotation, "label", None) is not None and not denies(annotation):
+                expected[names[annotation.label]].add(item.id)
+    assert sum(map(bool, expected.values())) > 5
+    for name in names:
+        assert {item.id for item in sample(classes=[name])[1]} == expected[name], name
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_one_kind_of_the_sample(kind):
+    _, everything = sample()
+    _, items = sample(kinds=[kind])
+    assert [item.id for item in items] == [item.id for item in everything]
+    found = [a for item in items for a in item.annotations]
+    same = [a for item in everything for a in item.annotations if a.origin.kind == kind]
+    if kind == "relationships":  # without the box files, all ends are boxes of its own
+        assert len(found) > len(same)
+        assert any("relationships" in item.attributes for item in items)
+        return
+    assert found
+    assert [a.origin.fields for a in found] == [a.origin.fields for a in same]
+
+
+def test_only_matching_keeps_what_has_no_class_and_both_ends_of_a_relationship():
+    names, items = sample(classes=["Cat"], only_matching=True)
+    cat = names.index("/m/0zz02")
+    made = [a for item in items for a in item.annotations]
+    others = [a for a in made if not is_caption(a) and a.label != cat]
+    assert {a.origin.kind for a in others} == {"relationships"}
+    captions = [a.caption for item in sample()[1] for a in item.annotations if is_caption(a)]
+    assert {a.caption for a in made if is_caption(a)} <= set(captions)
+
+
+def is_caption(annotation) -> bool:
+    return annotation.type.name == "caption"
+
+
 # Ways in
-
-
-@pytest.fixture
-def registered():
-    register()
-    yield
-    unregister()
 
 
 def test_through_import_from(root, registered):

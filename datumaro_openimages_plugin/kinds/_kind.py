@@ -173,7 +173,8 @@ class Part:
         self.rows = _kept(self.rows, wanted)
 
     def add_columns(self, columns: Sequence[Column], on_error: OnError) -> None:
-        """Reads further columns of the rows that are here."""
+        """Reads further columns of the rows that are here; only a `CsvTable` can."""
+        assert isinstance(self.table, CsvTable)
         if self.chosen is None or len(self.chosen) * _FEW < self.count:
             rows = self.table.read(columns, on_error, self.chosen)
         else:  # reading all of them is quicker than picking these
@@ -293,10 +294,13 @@ class KindTable:
         known = (
             self.image if (self.image >= 0).all() else np.where(self.image < 0, images, self.image)
         )
-        if (np.diff(known) < 0).any():
+        if (known[1:] < known[:-1]).any():
             self._order = np.argsort(known, kind="stable")
-        counts = np.bincount(known, minlength=images + 1)[:images]
-        self._offsets = np.concatenate([[0], np.cumsum(counts)])
+            counts = np.bincount(known, minlength=images + 1)[:images]
+            self._offsets = np.concatenate([[0], np.cumsum(counts)])
+        else:  # without the copy that counting makes
+            every = np.arange(images + 1, dtype=known.dtype)
+            self._offsets = np.searchsorted(known, every)
 
     def __len__(self) -> int:
         return int(self._offsets[-1])
@@ -361,6 +365,8 @@ def _codes(parts: list[Rows], column: Column) -> tuple[np.ndarray, list[Any]]:
                 position[value] = len(values)
                 values.append(value)
         lookup = np.array([position[value] for value in named] or [0], np.int32)
-        arrays.append(lookup.astype(code_type(len(values)))[codes])
+        if (lookup != np.arange(len(lookup))).any():
+            codes = lookup.astype(code_type(len(values)))[codes]
+        arrays.append(codes)
     smallest = code_type(len(values))
     return _joined([codes.astype(smallest, copy=False) for codes in arrays]), values
