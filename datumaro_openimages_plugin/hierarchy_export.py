@@ -90,21 +90,16 @@ def wanted_parents(
     """
     label_names = {} if label_names is None else label_names
     wanted: dict[str, str] = {}
-    parents: dict[str, str | None] = {}
+    parents: dict[str, str] = {}
     for category in categories:
         name = label_names.get(category.name, category.name)
-        if name in wanted and category.parent != parents[name]:
-            # Parts of two skeletons of CVAT's; whatever they are part of, it is one class.
-            continue
-        if name in wanted:
-            raise AnnotationError(
-                f"two labels would be written as {name!r}; rename one of them",
-                column="LabelName",
-                value=category.name,
-            )
-        parent = category.parent or ""
-        wanted[name] = label_names.get(parent, parent)
-        parents[name] = category.parent
+        if name not in wanted:
+            parents[name] = parent = category.parent or ""
+            wanted[name] = label_names.get(parent, parent)
+        # Parts of two of CVAT's skeletons may share a name; whose they are, it is one class.
+        elif (category.parent or "") == parents[name]:
+            message = f"two labels would be written as {name!r}; rename one of them"
+            raise AnnotationError(message, column="LabelName", value=category.name)
     return wanted
 
 

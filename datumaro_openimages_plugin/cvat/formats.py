@@ -7,7 +7,7 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from datumaro_openimages_plugin.cvat import server
@@ -130,7 +130,7 @@ def _landed(path: str, instance_data: Any, has_frames: bool) -> Any:
         makes_labels=not has_frames and not labels,
         makes_attributes=server.creates_attributes(instance_data),
         negatives=negatives,
-        misfits=Misfits(frames or ()),
+        misfits=Misfits(frames or (), labels),
     )
     dataset = _read(path, frames)
     dataset.transform(Landing, task=task)
@@ -145,7 +145,7 @@ def _landed(path: str, instance_data: Any, has_frames: bool) -> Any:
 def _read(path: str, image_meta: Any) -> Any:
     from datumaro.components.dataset import Dataset
 
-    from datumaro_openimages_plugin.cvat.landing import KINDS
+    from datumaro_openimages_plugin.cvat.labels import ROWS
     from datumaro_openimages_plugin.errors import FormatError, OpenImagesError
     from datumaro_openimages_plugin.plugin import OpenImagesImporter
 
@@ -154,7 +154,7 @@ def _read(path: str, image_meta: Any) -> Any:
             "nothing in the zip has a name of Open Images; it needs annotations/ with files such "
             "as <subset>-annotations-bbox.csv"
         )
-    _report_other_kinds(path, KINDS)
+    _report_other_kinds(path)
     try:
         return Dataset.import_from(
             path,
@@ -162,7 +162,7 @@ def _read(path: str, image_meta: Any) -> Any:
             env=server.registry().dm_env,
             image_meta=image_meta,
             keep_attributes=True,
-            kinds=sorted(KINDS),
+            kinds=ROWS,
         )
     except Exception as error:
         # Datumaro 1.x says only that the import failed and has our text as the cause.
@@ -171,13 +171,14 @@ def _read(path: str, image_meta: Any) -> Any:
         raise
 
 
-def _report_other_kinds(path: str, taken: Collection[str]) -> None:
+def _report_other_kinds(path: str) -> None:
     from datumaro_openimages_plugin.archive import open_source
+    from datumaro_openimages_plugin.cvat.labels import ROWS
     from datumaro_openimages_plugin.files import DatasetFiles
     from datumaro_openimages_plugin.kinds import KINDS
 
     files = DatasetFiles(open_source(path))
-    others = [kind for kind in KINDS if kind.name not in taken and files.all(kind.name)]
+    others = [kind for kind in KINDS if kind.name not in ROWS and files.all(kind.name)]
     if others:
         titles = ", ".join(kind.title for kind in others)
         log.warning("%s does not import %s; their files are passed by", DISPLAY_NAME, titles)

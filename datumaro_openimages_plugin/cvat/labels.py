@@ -12,6 +12,7 @@ from datumaro_openimages_plugin.cvat.specs import AttributeSpec, LabelSpec
 
 __all__ = [
     "ATTRIBUTES",
+    "ROWS",
     "SHAPES",
     "Problem",
     "Usage",
@@ -42,6 +43,9 @@ _FITTING = {
     **dict.fromkeys(_FLAGS, ("checkbox",)),
     "box_id": ("text",),
 }
+
+#: Kinds of rows that become annotations of a task; see `kinds.KINDS`.
+ROWS = ("boxes", "labels", "machine_labels", "masks")
 
 #: Type of Datumaro -> kind of annotation in CVAT.
 SHAPES = {"label": "tag", "bbox": "rectangle", "mask": "mask"}
@@ -90,7 +94,7 @@ def usage_of(path: str) -> Usage:
     from datumaro_openimages_plugin.plugin import OpenImagesExtractor
     from datumaro_openimages_plugin.read_classes import read_classes
 
-    dataset = OpenImagesExtractor(path)
+    dataset = OpenImagesExtractor(path, kinds=ROWS)
     (categories,) = dataset.categories().values()
     names = tuple(category.name for category in categories)
     usage = Usage(names, unique_display_names(read_classes(DatasetFiles(open_source(path)))))

@@ -26,14 +26,11 @@ from datumaro_openimages_plugin.cvat.specs import AttributeSpec, LabelSpec
 from datumaro_openimages_plugin.errors import MissingFileError
 from datumaro_openimages_plugin.extra_column import kept_attributes
 
-__all__ = ["KINDS", "NEGATIVES", "Landing", "TaskSpec", "fitted"]
+__all__ = ["NEGATIVES", "Landing", "TaskSpec", "fitted"]
 
 #: What becomes of labels that say that a class is not in an image: ``scored`` takes them as tags
 #: where the label has a ``score`` that tells them from others, ``keep`` always, ``drop`` never.
 NEGATIVES = ("scored", "keep", "drop")
-
-#: Kinds of rows that become annotations of a task.
-KINDS = frozenset(("labels", "machine_labels", "boxes", "masks"))
 
 
 @dataclass
@@ -62,7 +59,7 @@ class Landing(ItemTransform):  # type: ignore[misc]
     """Makes a dataset of ours fit a task.
 
     Args:
-        extractor: The dataset, read with ``keep_attributes``, no kinds but `KINDS`.
+        extractor: The dataset, read with ``keep_attributes``, no kinds but `labels.ROWS`.
         task: What to fit; its misfits are gathered while items are made.
     """
 

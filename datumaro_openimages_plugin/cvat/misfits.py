@@ -20,6 +20,7 @@ class Misfits:
 
     Attributes:
         frames: Names of the task's frames, as image ids have them.
+        task_labels: Names of the task's labels.
         images: Ids with annotations that are no frames.
         labels: LabelName of classes that are no labels -> a readable name.
         values: (label, attribute, input type) -> a value that does not fit it.
@@ -27,6 +28,7 @@ class Misfits:
     """
 
     frames: Collection[str] = ()
+    task_labels: Collection[str] = ()
     images: dict[str, None] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     values: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -59,12 +61,13 @@ class Misfits:
     def _labels(self) -> str:
         if not self.labels:
             return ""
-        shown = _first(
-            [
-                f"{name!r}" if readable == name else f"{name!r} ({readable})"
-                for name, readable in self.labels.items()
-            ]
-        )
+        near = {label.strip().casefold(): label for label in self.task_labels}
+        named = []
+        for name, readable in self.labels.items():
+            shown = f"{name!r}" if readable == name else f"{name!r} ({readable})"
+            meant = near.get(readable.strip().casefold()) or near.get(name.strip().casefold())
+            named.append(shown if meant is None else f"{shown}, where the task has {meant!r}")
+        shown = _first(named)
         return (
             f"Classes that are no labels of the task: {shown}. Add labels of these names "
             "(`datum-openimages labels` makes them), or remove the rows."

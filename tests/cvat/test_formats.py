@@ -18,6 +18,11 @@ from cvat_tasks import OURS, answer, packed, run_export, run_import
 from datumaro_openimages_plugin import plugin
 from datumaro_openimages_plugin.cvat import formats, labels, specs
 
+try:
+    from datumaro.plugins.data_formats.open_images import OpenImagesBase as BuiltIn
+except ImportError:  # the 0.3 line
+    from datumaro.plugins.open_images_format import OpenImagesExtractor as BuiltIn
+
 FLAGS = ("occluded", "truncated", "is_group_of", "is_depiction", "is_inside")
 HEIGHT, WIDTH = 30, 44
 
@@ -339,6 +344,23 @@ def test_every_frame_has_its_size(ours, make_task, tmp_path):
     assert [line for line in lines if line and line[0] != "#"] == ["a 30 44", "'x/b, c' 7 9"]
 
 
+def test_datumaros_own_format_reads_it(ours, make_task, tmp_path):
+    b = ours.bindings
+    task = make_task(
+        b.record("tag", "cat", 0, {"score": "0"}),
+        b.record("rectangle", "cat", 0, {"truncated": "true"}, points=[1, 2, 9, 8], z_order=3),
+        b.record("mask", "cat", 0, points=(np.ones((3, 3), bool), 1, 1), occluded=True),
+    )
+    archive = run_export(ours, task, tmp_path, OURS, save_images=True)
+    zipfile.ZipFile(archive).extractall(tmp_path / "out")
+    assert BuiltIn.__module__.startswith("datumaro.")
+    (item,) = list(BuiltIn(str(tmp_path / "out")))
+    found = {a.type.name: a for a in item.annotations}
+    assert set(found) == {"label", "bbox", "mask"}
+    assert found["bbox"].attributes["truncated"] is True
+    assert found["mask"].image.sum() == 9
+
+
 def test_what_cannot_be_kept_is_logged(ours, make_task, tmp_path, caplog):
     b = ours.bindings
     boxes = [b.record("rectangle", "cat", f, points=[1, 2, 9, 8], track=4) for f in range(3)]
@@ -557,7 +579,8 @@ def test_a_class_that_is_no_label_is_named(ours, make_task, tmp_path):
     task = make_task(labels=[full_label(ours.bindings, "one, first")])
     status, message = answer(ours, task, packed(FILES, tmp_path / "in.zip"), tmp_path)
     assert status == 400
-    assert "'/m/1' (One, first)" in message and "datum-openimages labels" in message
+    assert "'/m/1' (One, first), where the task has 'one, first'." in message
+    assert "datum-openimages labels" in message
     assert task.records == []
 
 
