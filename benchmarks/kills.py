@@ -1,14 +1,22 @@
-"""Kills processes while they replace a folder, and looks at what they leave.
+"""Kills processes while they save a dataset, and looks at what they leave.
 
-Run by hand: ``python benchmarks/kills.py [kills per scenario, 50] [files, 300]``. Each scenario
-(a new folder, another one's place, the same files saved in place) is run both ways (exchange,
-journal). Every other kill comes at a random moment of the whole, the rest in the step that puts
-the new folder in place, at one of its calls. Then the folder must be the complete old one or the
-complete new one, and the next export must leave nothing else. Ends with 1 where that fails.
+    python benchmarks/kills.py --kills 50 --images 200
+
+Four jobs (an export to a new folder, one over another dataset, one to a zip over an older zip,
+saving in place), each both ways (exchange, journal). Every other kill comes at a random moment of
+the job, the rest while the new folder is put in place, right before one of its calls to the
+system. Then the folder must be the complete old one or the complete new one, byte by byte, and the
+next export must leave nothing else. Ends with 1 where that fails.
+
+Writing through to the disk is switched off: a kill leaves the system's buffers, and only a power
+failure would not.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import hashlib
 import itertools
 import os
 import random
@@ -18,133 +26,175 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from data import Options, make_dataset
+from datumaro.components.dataset import Dataset
+from datumaro.components.environment import Environment
+
+# What a job needs is imported once, here; its process is a fork.
+from datumaro_openimages_plugin import _system, exporting, reader  # noqa: F401
 from datumaro_openimages_plugin.journal import PARTIAL
 from datumaro_openimages_plugin.staging import Staging, recover
 
-Files = dict[str, bytes]
+JOBS = ("new", "over", "zip", "in place")
+COLUMNS = ("kills", "old", "new", "MIXTURE", "unfinished", "left over", "STILL THERE")
 _CALLS = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.listdir", "open")
+_NEVER = 10**9  # a number of calls that none makes
 
-
-def put(folder: Path, files: Files) -> None:
-    """Writes files."""
-    for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+Files = dict[str, str]
 
 
 def content(folder: Path) -> Files:
-    """What a reader finds: everything but a workspace."""
+    """What a reader finds, by name: digests of all files but a workspace's."""
     found = {}
     for above, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != PARTIAL]
         for name in names:
             path = Path(above, name)
-            found[path.relative_to(folder).as_posix()] = path.read_bytes()
+            digest = hashlib.sha1(path.read_bytes()).hexdigest()
+            found[path.relative_to(folder).as_posix()] = digest
     return found
+
+
+def save(job: str, source: Path, target: Path) -> None:
+    """Does a job with Datumaro's own calls."""
+    dataset = Dataset.import_from(str(source), "open_images")
+    if job == "in place":
+        for number, item in enumerate(list(dataset)):
+            if number % 10 == 0:
+                dataset.remove(item.id, item.subset)
+            if number % 10 == 1:
+                dataset.put(item.wrap(id=item.id + "x"))
+        dataset.save(save_media=True)
+    else:
+        dataset.export(str(target), "open_images", save_media=True, zip=job == "zip")
 
 
 class Scenario:
     """What is there, what is to be, and how.
 
     Args:
-        name: ``new``, ``over`` or ``in place``.
-        exchange: Whether by exchange, else by journal.
-        count: Number of images.
+        job: One of `JOBS`.
+        way: ``exchange`` or ``journal``.
+        folder: Has the datasets ``first`` and ``second``.
     """
 
-    def __init__(self, name: str, exchange: bool, count: int) -> None:
-        self.name = f"{name}, {'exchange' if exchange else 'journal'}"
-        self.exchange = exchange
-        self.in_place = name == "in place"
-        shared = {f"images/train/{n:05}.jpg": b"image %d" % n for n in range(count)}
-        others = {f"images/test/{n:05}.jpg": b"other %d" % n for n in range(count)}
-        tables = [f"{subset}-boxes.csv" for subset in ("train", "test")]
-        foreign = {} if name == "new" else {"notes/mine.txt": b"mine"}
-        old = {**(shared if self.in_place else others), **dict.fromkeys(tables, b"old" * 9999)}
-        self.old = {} if name == "new" else {**old, **foreign, "masks/train/1.png": b"stale"}
-        self.new = {**shared, **dict.fromkeys(tables, b"new" * 9999), **foreign}
+    def __init__(self, job: str, way: str, folder: Path) -> None:
+        self.job, self.way, self.folder = job, way, folder
+        self.name = f"{job}, {way}"
+        self.parent = folder / "parent"
+        self.target = self.parent / "data"
+        self.prepare()
+        self.old = content(self.target)
+        self.duration_s = self.run(call=_NEVER)
+        self.calls = int((folder / "calls").read_text())
+        self.new = content(self.target)
+        assert self.old != self.new
 
-    def save(self, target: Path, before_commit: Callable[[], None] = lambda: None) -> None:
-        """Does it."""
-        with Staging(str(target), exchange=self.exchange) as staging:
-            for name, data in self.new.items():
-                if self.in_place and name.startswith("images"):
-                    staging.add_file(str(target / name), name)
-                elif not name.startswith("notes"):
-                    Path(staging.path(name)).write_bytes(data)
-            staging.keep_rest(lambda rel: not rel.startswith("notes"))
-            before_commit()
+    def prepare(self) -> None:
+        """Makes what is there before."""
+        shutil.rmtree(self.parent, ignore_errors=True)
+        self.parent.mkdir()
+        if self.job == "zip":
+            self.target.mkdir()
+            (self.target / "data.zip").write_bytes(b"an older zip")
+        elif self.job != "new":
+            # What is replaced is never written into, so links do.
+            shutil.copytree(self.folder / "second", self.target, copy_function=os.link)
+        if self.job != "new":
+            (self.target / "notes").mkdir()
+            (self.target / "notes/mine.txt").write_text("mine")
 
-    def state(self, target: Path) -> str:
+    def run(self, kill: Callable[[int], None] = lambda child: None, call: int = 0) -> float:
+        """Forks a process that does the job; gives its seconds, 0 where it was killed."""
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            code = 1
+            with contextlib.suppress(Exception):
+                os.environ["DATUMARO_OPENIMAGES_EXCHANGE"] = str(int(self.way == "exchange"))
+                _system.flush = lambda path: None
+                with self._told(writing, call):
+                    source = self.target if self.job == "in place" else self.folder / "first"
+                    save(self.job, source, self.target)
+                code = 0
+            os._exit(code)
+        os.close(writing)
+        os.read(reading, 1)  # the child begins to write
+        os.close(reading)
+        start = time.perf_counter()
+        kill(child)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert status in (0, -signal.SIGKILL), f"{self.name}: the job failed"
+        return time.perf_counter() - start if status == 0 else 0.0
+
+    @contextlib.contextmanager
+    def _told(self, writing: int, call: int) -> Iterator[None]:
+        """Tells the parent when staging begins, and dies at a call of putting things in place."""
+        enter, commit = Staging.__enter__, Staging.commit
+        calls = [0]
+
+        def entered(staging: Staging) -> Staging:
+            os.write(writing, b".")
+            return enter(staging)
+
+        def committed(staging: Staging) -> None:
+            if call:
+                sys.addaudithook(hook)
+            commit(staging)
+
+        def hook(event: str, arguments: tuple) -> None:
+            if event in _CALLS:
+                calls[0] += 1
+                if calls[0] == call:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        Staging.__enter__, Staging.commit = entered, committed  # type: ignore[method-assign]
+        yield
+        (self.folder / "calls").write_text(str(calls[0]))
+
+    def state(self) -> str:
         """``old``, ``new`` or ``MIXTURE``."""
-        found = content(target)
+        found = content(self.target)
         return "old" if found == self.old else "new" if found == self.new else "MIXTURE"
 
 
-def die_at_call(number: int) -> None:
-    """Has this process kill itself right before its ``number``-th call from now on."""
-    calls = itertools.count(1)
+def kill_after(delay_s: float) -> Callable[[int], None]:
+    """Kills a process after a time."""
 
-    def hook(event: str, arguments: tuple) -> None:
-        if event in _CALLS and next(calls) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
-
-
-def was_killed(child: int) -> bool:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-
-
-def kill_once(scenario: Scenario, target: Path, call: int, delay_s: float) -> bool:
-    """Forks a process that saves, and kills it; False where it was faster."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            scenario.save(target, (lambda: die_at_call(call)) if call else lambda: None)
-            code = 0
-        finally:
-            os._exit(code)
-    if not call:
+    def kill(child: int) -> None:
         time.sleep(delay_s)
         os.kill(child, signal.SIGKILL)
-    return was_killed(child)
+
+    return kill
 
 
-def run(scenario: Scenario, folder: Path, kills: int) -> Counter[str]:
+def run(scenario: Scenario, kills: int) -> Counter[str]:
     """Kills until there are enough; gives the number of kills, states and leftovers."""
     counts: Counter[str] = Counter()
-    target = folder / "data"
-    duration_s = 0.0
+    folder, target = scenario.parent, scenario.target
     for attempt in itertools.count():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        put(target, scenario.old)
-        if not attempt:
-            start = time.perf_counter()
-            scenario.save(target)
-            duration_s = time.perf_counter() - start
-            continue
-        call = random.randint(1, 60) if attempt % 2 else 0
-        if not kill_once(scenario, target, call, random.uniform(0, duration_s * 1.1)):
+        scenario.prepare()
+        if attempt % 2:
+            took_s = scenario.run(call=random.randint(1, scenario.calls))
+        else:
+            took_s = scenario.run(kill_after(random.uniform(0, scenario.duration_s * 1.1)))
+        if took_s:
             counts["too fast"] += 1
             continue
         counts["kills"] += 1
         counts["left over"] += os.listdir(folder) != ["data"] or (target / PARTIAL).exists()
         counts["unfinished"] += (target / PARTIAL / "journal").exists()
-        if not scenario.exchange:
-            recover(str(target))
-        state = scenario.state(target)
+        recover(str(target))  # as every import does
+        target.mkdir(exist_ok=True)  # a new one may not be there yet
+        state = scenario.state()
         counts[state] += 1
-        with Staging(str(target), exchange=scenario.exchange) as staging:
+        with Staging(str(target), exchange=scenario.way == "exchange") as staging:
             staging.keep_rest(lambda rel: False)
         clean = os.listdir(folder) == ["data"] and not (target / PARTIAL).exists()
-        counts["STILL THERE"] += not clean or scenario.state(target) != state
+        counts["STILL THERE"] += not clean or scenario.state() != state
         if counts["kills"] == kills:
             return counts
     raise AssertionError
@@ -152,19 +202,27 @@ def run(scenario: Scenario, folder: Path, kills: int) -> Counter[str]:
 
 def main() -> int:
     """Runs all scenarios and prints a line for each."""
-    arguments = [int(value) for value in sys.argv[1:]]
-    kills, count = [*arguments, *(50, 300)[len(arguments) :]]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50, help="of each job each way")
+    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--seed", type=int, help="of the random moments")
+    arguments = parser.parse_args()
+    random.seed(arguments.seed)
+    _system.flush = lambda path: None
+    Environment().extractors.get("open_images")
     total: Counter[str] = Counter()
-    columns = ("kills", "old", "new", "MIXTURE", "unfinished", "left over", "STILL THERE")
-    print(f"{'':22}" + "".join(f"{name:>13}" for name in columns))
+    print(f"{'':20}" + "".join(f"{name:>13}" for name in COLUMNS))
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("new", "over", "in place"):
-            for exchange in (True, False):
-                scenario = Scenario(name, exchange, count)
-                counts = run(scenario, Path(folder, "parent"), kills)
+        for seed, name in enumerate(("first", "second")):
+            options = Options(arguments.images, classes=700, masks=True, jpegs=True, seed=seed)
+            make_dataset(Path(folder, name), options)
+        for job in JOBS:
+            for way in ("exchange", "journal"):
+                scenario = Scenario(job, way, Path(folder))
+                counts = run(scenario, arguments.kills)
                 total += counts
-                print(f"{scenario.name:22}" + "".join(f"{counts[c]:13}" for c in columns))
-    print(f"{'all':22}" + "".join(f"{total[c]:13}" for c in columns))
+                print(f"{scenario.name:20}" + "".join(f"{counts[c]:13}" for c in COLUMNS))
+    print(f"{'all':20}" + "".join(f"{total[c]:13}" for c in COLUMNS))
     return 1 if total["MIXTURE"] or total["STILL THERE"] else 0
 
 

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Protocol
 
+from datumaro_openimages_plugin.journal import PARTIAL
 from datumaro_openimages_plugin.zips import (
     ZipMember,
     check_unpacked_size,
@@ -90,6 +91,8 @@ class Folder:
             inner = []
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
+                if name == PARTIAL:
+                    continue  # what an export is writing right now, or a killed one has left
                 if not entry.is_dir():
                     yield name
                 elif enter(name):

@@ -143,10 +143,14 @@ def _export_zip(
     scratch = os.path.join(staging.root, ".unpacked")
     os.makedirs(scratch)
     target = ZipTarget(staging.path(_zip_name(staging)), scratch)
-    writer = _written(items, categories, target, Layout(options.names), options, on_error, old)
-    if options.dataset_meta:
-        options.write_meta(target.path(_META), writer.label_names)
-    target.close()
+    try:
+        writer = _written(items, categories, target, Layout(options.names), options, on_error, old)
+        if options.dataset_meta:
+            options.write_meta(target.path(_META), writer.label_names)
+        target.close()
+    except BaseException:
+        target.discard()
+        raise
     shutil.rmtree(scratch)
 
 

@@ -101,8 +101,8 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         self._policy = None if ctx is None else ctx.error_policy
         self._error: FormatError | None = None
         from datumaro_openimages_plugin.choice import Choice
+        from datumaro_openimages_plugin.one_state import read_in_one_state
         from datumaro_openimages_plugin.reader import Reader
-        from datumaro_openimages_plugin.staging import recover
 
         chosen = Choice(**choice)
         self._arguments = (
@@ -116,16 +116,20 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
                 **vars(chosen),
             },
         )
-        recover(path)
-        self._reader = Reader(
-            path,
-            image_meta,
-            self._on_error,
-            label_names == "display",
-            show_columns,
-            keep_attributes,
-            chosen,
-        )
+
+        def read() -> Reader:
+            self._error = None
+            return Reader(
+                path,
+                image_meta,
+                self._on_error,
+                label_names == "display",
+                show_columns,
+                keep_attributes,
+                chosen,
+            )
+
+        self._reader = read_in_one_state(path, read)
         super().__init__(subsets=self._reader.subset_names, ctx=ctx)
         self._length = len(self._reader.images)
         self._ann_types = self._reader.annotation_types

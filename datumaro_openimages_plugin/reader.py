@@ -37,6 +37,7 @@ from datumaro_openimages_plugin.items import make_item, show_columns
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.names import LISTS, FoundFile
+from datumaro_openimages_plugin.one_state import stamp
 from datumaro_openimages_plugin.origin import ImageOrigin, ImportedFrom
 from datumaro_openimages_plugin.packed import read_unpacked
 from datumaro_openimages_plugin.read_classes import read_classes
@@ -80,6 +81,7 @@ class Reader:
     ) -> None:
         self._choice = choice or Choice()
         self.files = DatasetFiles(open_source(path))
+        self.stamp = stamp(self.files)
         self._source = self.files.source
         self._report = on_error
         self._refused = 0

@@ -197,7 +197,11 @@ class Staging(StagedFiles):
         """Whether an error of the body is about writing, not about what the dataset reads."""
         if isinstance(error, OpenImagesError) or error.errno is None:
             return False
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            return True  # reading meets none of these
         if error.filename is None:
-            return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
-        path = os.path.join(os.path.abspath(os.fsdecode(error.filename)), "")
+            return error.errno in (errno.EFBIG, errno.EIO)
+        # A copy's error names its source first.
+        name = error.filename if error.filename2 is None else error.filename2
+        path = os.path.join(os.path.abspath(os.fsdecode(name)), "")
         return path.startswith((os.path.join(self.target, ""), os.path.join(self.root, "")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zipfile
 from typing import Protocol
@@ -54,6 +55,13 @@ class ZipTarget:
         with open(src, "rb") as file, self._zip.open(info, "w") as member:
             while block := file.read(1 << 20):
                 member.write(block)
+
+    def discard(self) -> None:
+        """Ends without a zip, after an error."""
+        file, self._zip.fp = self._zip.fp, None  # it would write its directory yet
+        with contextlib.suppress(OSError):
+            if file is not None:
+                file.close()
 
     def close(self) -> None:
         """Packs the written files and ends the zip."""
