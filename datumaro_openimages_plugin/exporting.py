@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from datumaro_openimages_plugin._host import DatasetItem, LabelCategories
 from datumaro_openimages_plugin.errors import AnnotationError, SaveError
+from datumaro_openimages_plugin.kept_tables import KeptTables
 from datumaro_openimages_plugin.layout import Layout
 from datumaro_openimages_plugin.media import ImageFiles
 from datumaro_openimages_plugin.old_dataset import OldDataset
@@ -115,8 +116,11 @@ def _export_folder(
     else:
         layout = Layout(options.names)
     writer = _written(items, categories, staging, layout, options, on_error, old)
-    old.pack_again(layout.packed)
-    old.drop_rows_of_removed_images()
+    if old.in_place:
+        kept = KeptTables(old)
+        kept.pack_again(layout.packed)
+        kept.keep_shards(layout)
+        kept.drop_rows_of_removed_images()
     meta = old.name_of("dataset_meta") if old.in_place else None
     if meta is not None and writer.label_names == old.meta_labels():
         staging.keep(meta)

@@ -13,11 +13,10 @@ from __future__ import annotations
 import filecmp
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,9 +27,6 @@ from datumaro_openimages_plugin.files import DatasetFiles
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.names import LISTS, SELECTIONS, UNREAD, FoundFile
 from datumaro_openimages_plugin.origin import ImportedFrom
-from datumaro_openimages_plugin.packed import open_unpacked
-from datumaro_openimages_plugin.repack import pack, plain_name, same_content
-from datumaro_openimages_plugin.sinks import csv_line
 from datumaro_openimages_plugin.staging import PARTIAL, Staging
 from datumaro_openimages_plugin.tables import Column, CsvTable, has_columns
 
@@ -55,28 +51,31 @@ class OldDataset:
         files: The files, None where there are none.
         exists: Whether there is a dataset of this format.
         in_place: Whether that is the one being saved.
+        has_unread: Whether there are tables of kinds that are read only on request.
+        written_ids: The ids of all items that were written, where there are such tables.
     """
 
     def __init__(self, staging: Staging, into_zip: bool = False) -> None:
         self.root = staging.target
         self.into_zip = into_zip
-        self._staging = staging
+        self.staging = staging
         self.files: DatasetFiles | None = None
         self.exists = self.in_place = False
         self._of_kind: dict[str, list[FoundFile]] = {}
         if os.path.isdir(self.root) and any(name != PARTIAL for name in os.listdir(self.root)):
             self.files = DatasetFiles(Folder(self.root))
-            self.exists = any(self._all("images", "classes", *KINDS_BY_NAME))
+            self.exists = any(self.all_of("images", "classes", *KINDS_BY_NAME))
         self._read_kinds: set[str] | None = None
         self._meta_labels: list[str] | None = None
-        self._has_unread = any(self._all(*(k.name for k in KINDS if not k.by_default)))
-        self._written_ids: set[str] = set()
+        self.has_unread = any(self.all_of(*(k.name for k in KINDS if not k.by_default)))
+        self.written_ids: set[str] = set()
         self._kept: set[str] = set()
         self._shadows: set[str] = set()
         self._moved: list[tuple[DatasetItem, str]] = []
         self._moved_masks: list[tuple[Any, str]] = []
 
-    def _all(self, *kinds: str) -> Iterator[FoundFile]:
+    def all_of(self, *kinds: str) -> Iterator[FoundFile]:
+        """The dataset's files of some kinds."""
         for kind in kinds if self.files is not None else ():
             yield from self.of_kind(kind)
 
@@ -98,14 +97,14 @@ class OldDataset:
 
     def name_of(self, kind: str) -> str | None:
         """The name of the file of a kind such as ``images_meta``, None where there is none."""
-        return next((file.name for file in self._all(kind)), None)
+        return next((file.name for file in self.all_of(kind)), None)
 
     def only_subset(self) -> str | None:
         """The one subset that the images are of, None where there are several or none."""
         # Counting costs reading; it matters only where a table is of no subset by its name.
-        if all(file.subset is not None for file in self._all(*KINDS_BY_NAME)):
+        if all(file.subset is not None for file in self.all_of(*KINDS_BY_NAME)):
             return None
-        subsets = {subset for subset, ids in self._images() if len(ids)}
+        subsets = {subset for subset, ids in self.images() if len(ids)}
         return subsets.pop() if len(subsets) == 1 else None
 
     # Whose dataset it is
@@ -151,7 +150,7 @@ class OldDataset:
 
     def inside(self, path: str | None) -> str | None:
         """The name that a path has in the target, None where it is outside."""
-        return self._staging.name_in_target(path) if path else None
+        return self.staging.name_in_target(path) if path else None
 
     def picture(self, image_id: str, subset: str) -> str | None:
         """The picture that an import finds for an image, None where there is none."""
@@ -159,8 +158,8 @@ class OldDataset:
 
     def written(self, item: DatasetItem, placed: str | None) -> None:
         """Takes note of an item's picture, which is ``placed`` or None where it is left alone."""
-        if self._has_unread:
-            self._written_ids.add(item.id)
+        if self.has_unread:
+            self.written_ids.add(item.id)
         found = self.picture(item.id, item.subset)
         if placed is None:
             if is_plain_file(item.media):
@@ -189,56 +188,11 @@ class OldDataset:
         for reader, rel in self._moved_masks:
             reader.path = os.path.join(self.root, rel)
 
-    # Tables that stay
-
-    def pack_again(self, packed: Mapping[str, str]) -> None:
-        """Packs tables that were packed before: staged name -> packed name."""
-        assert self.files is not None or not packed
-        for plain, name in packed.items():
-            if self.files is None or not self._staging.is_staged(plain):
-                continue
-            staged = os.path.join(self._staging.root, plain)
-            with open(staged, "rb") as new, open_unpacked(self.files.source, name) as old:
-                old.seek(0)
-                same = same_content(new, old)
-            if same:
-                self._staging.keep(name)
-            else:
-                pack(staged, self._staging.path(name))
-            self._staging.discard(plain)
-
-    def drop_rows_of_removed_images(self) -> None:
-        """Takes the rows of images that are gone out of tables that the import did not read."""
-        if not self.in_place or not self._has_unread:
-            return
-        known = pa.concat_arrays([pa.array([], pa.string()), *(ids for _, ids in self._images())])
-        written = pa.array(sorted(self._written_ids), pa.string())
-        removed = pc.unique(known.filter(pc.invert(pc.is_in(known, value_set=written))))
-        for file in self._unread() if len(removed) else ():
-            gone = pc.is_in(self._texts(file, "ImageID"), value_set=removed)
-            dropped = pc.sum(gone).as_py()
-            if dropped:
-                log.warning("%s: %d rows of removed images go", file.name, dropped)
-                self._write_rows(file, gone.to_numpy(zero_copy_only=False))
-
-    def _unread(self) -> Iterator[FoundFile]:
-        """Tables of kinds that the import did not read."""
-        read = self._kinds_read()
-        yield from self._all(*(name for name in KINDS_BY_NAME if name not in read))
-
-    def _write_rows(self, file: FoundFile, gone: np.ndarray) -> None:
-        assert self.files is not None
-        table = CsvTable(self.files.source, file.name)
-        plain = plain_name(file.name)
-        with open(self._staging.path(plain), "wb") as out:
-            end = table.line_end.encode()
-            out.write(csv_line(table.header).encode() + end)
-            for rows in np.array_split(np.flatnonzero(~gone), len(gone) // _ROWS + 1):
-                out.writelines(row + end for row in table.raws(rows))
-        if plain != file.name:
-            self.pack_again({plain: file.name})
-
     # What goes
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Takes note of files that stay whatever becomes of the rest."""
+        self._kept.update(names)
 
     def goes(self) -> Callable[[str], bool]:
         """Tells of the old files, by name, which must not stay; asked when all is staged."""
@@ -252,22 +206,23 @@ class OldDataset:
 
     def _replaced_tables(self) -> Iterator[FoundFile]:
         if not self.in_place:
-            yield from self._all(*_COMMON, *KINDS_BY_NAME, *UNREAD, *SELECTIONS)
+            yield from self.all_of(*_COMMON, *KINDS_BY_NAME, *UNREAD, *SELECTIONS)
             return
-        for kind in (*_COMMON, *self._kinds_read()):
-            files = list(self._all(kind))
+        for kind in (*_COMMON, *self.kinds_read()):
+            files = list(self.all_of(kind))
             # Other versions of a table are as good as before if the one that is read is.
             same = {file.subset for file in files if self._is_unchanged(file)}
             if kind != "images" or None not in same:
                 yield from (file for file in files if file.subset not in same)
 
-    def _kinds_read(self) -> set[str]:
+    def kinds_read(self) -> set[str]:
+        """Names of the kinds that the import read."""
         if self._read_kinds is not None:
             return self._read_kinds
         return {kind.name for kind in KINDS if kind.by_default}
 
     def _is_unchanged(self, file: FoundFile) -> bool:
-        staged = os.path.join(self._staging.root, file.name)
+        staged = os.path.join(self.staging.root, file.name)
         return os.path.isfile(staged) and filecmp.cmp(
             staged, os.path.join(self.root, file.name), shallow=False
         )
@@ -277,9 +232,9 @@ class OldDataset:
         assert self.files is not None
         bases = pa.array(sorted({name.rpartition("/")[2] for name in self.files.media_names()[1]}))
         found = set()
-        for file in self._all("masks") if len(bases) else ():
-            if file.name in gone or self._staging.is_staged(file.name):
-                paths = self._texts(file, "MaskPath")
+        for file in self.all_of("masks") if len(bases) else ():
+            if file.name in gone or self.staging.is_staged(file.name):
+                paths = self.texts(file, "MaskPath")
                 for path in paths.filter(pc.is_in(paths, value_set=bases)).to_pylist():
                     found.add(self.files.mask(path, file.subset or "") or "")
         return found
@@ -290,26 +245,27 @@ class OldDataset:
         names = self.files.media_names()[0]
         stems = pa.array(sorted({_stem(name).rpartition("/")[2] for name in names}))
         found = set()
-        for subset, ids in self._images() if names else ():
+        for subset, ids in self.images() if names else ():
             last = pc.replace_substring_regex(ids, "(?s)^.*/", "")
             for image_id in ids.filter(pc.is_in(last, value_set=stems)).to_pylist():
                 found.add(self.files.image(image_id, subset) or "")
         return found
 
-    def _images(self) -> Iterator[tuple[str, pa.Array]]:
-        """Subsets and the distinct ids that tables have in them; lists first."""
+    def images(self) -> Iterator[tuple[str, pa.Array]]:
+        """Subsets and the distinct ids that the dataset's tables have in them; lists first."""
         listed = pa.array([], pa.string())
-        for file in self._all("images"):
-            ids, subsets = (self._texts(file, name) for name in ("ImageID", "Subset"))
+        for file in self.all_of("images"):
+            ids, subsets = (self.texts(file, name) for name in ("ImageID", "Subset"))
             subsets = subsets if len(subsets) else pa.array([""] * len(ids), pa.string())
             for subset in pc.unique(subsets).to_pylist():
                 yield subset or file.subset or "default", ids.filter(pc.equal(subsets, subset))
             listed = pc.unique(pa.concat_arrays([listed, ids]))
-        for file in self._all(*KINDS_BY_NAME):
-            ids = pc.unique(self._texts(file, "ImageID"))
+        kinds = self.kinds_read() if self.in_place else KINDS_BY_NAME
+        for file in self.all_of(*kinds):
+            ids = pc.unique(self.texts(file, "ImageID"))
             yield file.subset or "default", ids.filter(pc.invert(pc.is_in(ids, value_set=listed)))
 
-    def _texts(self, file: FoundFile, column: str) -> pa.Array:
+    def texts(self, file: FoundFile, column: str) -> pa.Array:
         """(n,) texts of a column; none where the file lacks it or is unreadable."""
         assert self.files is not None
         try:

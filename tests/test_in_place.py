@@ -20,6 +20,7 @@ from oi_files import mask_png, picture, write
 
 from datumaro_openimages_plugin import _host, _system
 from datumaro_openimages_plugin.errors import SaveError
+from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
 
 #: What an export always has, whether it was there or not.
@@ -370,7 +371,72 @@ def test_another_version_of_a_changed_table_goes(tmp_path):
     assert (data / "annotations" / names[0]).read_bytes().count(b"\na,") == 3
 
 
+# Tables that are read only on request
+
+PEOPLE = "annotations/open_images_extended_miap_boxes_{}.csv"
+PERSON = "{},/m/0,1,0.1,0.5,0.1,0.5,0,0,0,0,0,Unknown,Unknown\n"
+
+
+def with_people(root: Path) -> dict[str, bytes]:
+    """Writes people's boxes of images that are there and of one that is not."""
+    for subset, ids in (("train", "axba"), ("test", "c")):
+        header = ",".join(KINDS_BY_NAME["people"].fields) + "\n"
+        write(root, {PEOPLE.format(subset): header + "".join(PERSON.format(i) for i in ids)})
+    return snapshot(root)
+
+
+def test_unread_tables_lose_only_rows_of_removed_images(tmp_path, caplog):
+    data = base(tmp_path / "data")
+    before = with_people(data)
+    picture(data, "images/train/x.jpg", (5, 5))
+    dataset = read(data)
+    dataset.save()
+    assert {name: snapshot(data).get(name) for name in before} == before
+    dataset.remove("a", "train")
+    dataset.save()
+    lines = (data / PEOPLE.format("train")).read_text().splitlines()
+    assert [line[:2] for line in lines[1:]] == ["x,", "b,"]
+    assert snapshot(data)[PEOPLE.format("test")] == before[PEOPLE.format("test")]
+    assert "2 rows of removed images" in caplog.text
+    assert (data / "images/train/x.jpg").exists()
+
+
+def test_tables_read_on_request_are_written(tmp_path):
+    data = base(tmp_path / "data")
+    with_people(data)
+    kinds = [*(kind for kind in KINDS_BY_NAME if KINDS_BY_NAME[kind].by_default), "people"]
+    for left in (1, 0):
+        dataset = Dataset.import_from(str(data), "open_images", kinds=kinds)
+        for item in list(dataset):
+            labels = [a for a in item.annotations if a.type is AnnotationType.label]
+            people = [a for a in item.annotations if "gender" in str(a.attributes)]
+            assert people or item.id == "x" or not left
+            dataset.put(item.wrap(annotations=labels + people[:left]))
+        dataset.save()
+        people = [name for name in snapshot(data) if "miap" in name]
+        assert len(people) == 2 * left
+        rows = [(data / name).read_text().count("\n") - 1 for name in sorted(people)]
+        assert rows == [1, 3][: 2 * left]
+
+
 # A part of a dataset
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [{"kinds": ["labels"]}, {"subsets": ["train"]}, {"image_ids": ["a"]}, {"max_images": 1}],
+    ids=str,
+)
+def test_a_choice_does_not_replace_the_whole(choice, tmp_path):
+    data = base(tmp_path / "data")
+    before = snapshot(data)
+    dataset = Dataset.import_from(str(data), "open_images", **choice)
+    for target in (str(data), f"{data}/"):
+        with pytest.raises(SaveError, match=r"only a part.*save it to another folder"):
+            dataset.export(target, "open_images")
+        assert snapshot(data) == before
+    dataset.export(str(tmp_path / "other"), "open_images")
+    assert len(read(tmp_path / "other")) == len(dataset)
 
 
 def test_rows_that_were_left_out_are_not_deleted(tmp_path):
@@ -413,8 +479,7 @@ def _skipping():
 @EVERY_LAYOUT
 def test_over_another_dataset_nothing_is_mixed(make, save_media, tmp_path):
     data = write(make(tmp_path / "data"), FOREIGN)
-    unread = "annotations/train-annotations-vrd.csv"
-    write(data, {unread: "ImageID,LabelName1\na,/m/0\n"})
+    with_people(data)
     other = rich_data.make(tmp_path / "other")
     alone = tmp_path / "alone"
     read(other).export(str(alone), "open_images", save_media=save_media)
