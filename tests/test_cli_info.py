@@ -13,6 +13,7 @@ from datumaro_openimages_plugin.archive import open_source
 from datumaro_openimages_plugin.cli import main
 from datumaro_openimages_plugin.cli.info import collect
 from datumaro_openimages_plugin.files import DatasetFiles
+from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 
 
 @pytest.fixture
@@ -69,3 +70,13 @@ def test_text_and_json(root, capsys):
     assert "annotations/train-annotations-bbox.csv" in text and "5 classes" in text
     assert main(["info", str(root), "--format", "json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["subsets"]["test"] == {"images": 1}
+
+
+def test_every_kind_of_the_sample_is_counted():
+    found = info(Path(__file__).parents[1] / "assets/open_images_v7")
+    counted = {file["kind"] for file in found["files"] if file.get("rows")}
+    assert counted >= {"images", *KINDS_BY_NAME}
+    assert found["subsets"]["train"]["negative points"] == 1
+    versions = {file["name"].rpartition("/")[2]: file["version"] for file in found["files"]}
+    assert versions["oidv7-class-descriptions.csv"] == "V7"
+    assert versions["test-annotations-bbox.csv"] is None

@@ -10,6 +10,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -79,16 +80,18 @@ def collect(files: DatasetFiles, *, quiet: bool = True) -> dict[str, Any]:
 
 def _described(files: DatasetFiles, file: FoundFile, used: bool) -> dict[str, Any]:
     """One file as plain values; tables with their number of rows and of images."""
-    version = -file.rank[0]
+    from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
+
+    version = re.search(r"(?:^|/)(?:oid)?v(\d+)[-/]", file.name, re.IGNORECASE)
     found: dict[str, Any] = {
         "name": file.name,
         "kind": file.kind,
         "subset": file.subset,
-        "version": f"V{version}" if version else None,
+        "version": f"V{version[1]}" if version else None,
         "used": used,
         "bytes": files.source.size(file.name),
     }
-    if ".csv" in file.name.lower() and file.kind != "classes":
+    if file.kind == "images" or file.kind in KINDS_BY_NAME:
         found.update(_counts(files, file))
     return found
 
@@ -97,18 +100,21 @@ def _counts(files: DatasetFiles, file: FoundFile) -> dict[str, Any]:
     import numpy as np
     import pyarrow.compute as pc
 
+    from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
     from datumaro_openimages_plugin.tables import Column, CsvTable
 
-    table = CsvTable(files.source, file.name)
+    kind = KINDS_BY_NAME.get(file.kind)
+    table = (CsvTable if kind is None else kind.opened)(files.source, file.name)
+    negative = None if kind is None else kind.negative
     columns = [Column("ImageID"), Column("Subset", "code", required=False)]
-    if file.kind == "labels":
-        columns.append(Column("Confidence", "code", required=False))
+    if negative is not None:
+        columns.append(Column(negative[0], "code", required=False))
     bad: list[Any] = []
     rows = table.read(columns, bad.append)
     found: dict[str, Any] = {"rows": rows.count, "images": len(pc.unique(rows.text["ImageID"]))}
-    if "Confidence" in rows.code:
-        codes, texts = rows.code["Confidence"]
-        absent = [code for code, text in enumerate(texts) if _is_zero(text)]
+    if negative is not None and negative[0] in rows.code:
+        codes, texts = rows.code[negative[0]]
+        absent = [code for code, text in enumerate(texts) if _means(text, negative[1])]
         found["negative"] = int(np.isin(codes, absent).sum())
     if "Subset" in rows.code and file.subset is None:
         codes, texts = rows.code["Subset"]
@@ -119,9 +125,12 @@ def _counts(files: DatasetFiles, file: FoundFile) -> dict[str, Any]:
     return found
 
 
-def _is_zero(text: str) -> bool:
+def _means(text: str, value: Any) -> bool:
+    """Whether a field says what is a number or a text."""
+    if isinstance(value, str):
+        return text.strip().lower() == value
     try:
-        return float(text) == 0
+        return float(text) == value
     except ValueError:
         return False
 
@@ -137,7 +146,8 @@ def _by_subset(described: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
             kinds = subsets.setdefault(subset, {})
             kinds[file["kind"]] = kinds.get(file["kind"], 0) + rows
             if "negative" in file:
-                kinds["negative labels"] = kinds.get("negative labels", 0) + file["negative"]
+                name = f"negative {file['kind']}"
+                kinds[name] = kinds.get(name, 0) + file["negative"]
     return subsets
 
 
