@@ -98,9 +98,11 @@ def test_rows_that_repeat_others(root):
 
 
 def test_corners_of_boxes(root):
-    append(root, BOXES, "a,x,/m/1,1,0.5,0.4,0.2,0.2,0,0,0,0,0\na,x,/m/1,1,3,40,0,1,0,0,0,0,0\n")
-    found = [(row, column) for _, _, row, column, _ in problems(root)]
-    assert sorted(found) == [(4, "XMin"), (4, "YMin"), (5, "XMax"), (5, "XMin")]
+    append(root, BOXES, "a,x,/m/1,1,0.5,0.5,0.2,0.4,0,0,0,0,0\na,x,/m/1,1,-0.1,1.2,0,1,0,0,0,0,0\n")
+    found = [(is_error, row, column) for is_error, _, row, column, _ in problems(root)]
+    assert sorted(found) == [(False, 4, "XMin"), (False, 5, "XMax"), (False, 5, "XMin")]
+    append(root, BOXES, "a,x,/m/1,1,0.5,0.4,0.2,0.4,0,0,0,0,0\na,x,/m/1,1,3,40,0,1,0,0,0,0,0\n")
+    assert {row for is_error, _, row, _, _ in problems(root) if is_error} == {6, 7}
 
 
 def test_pictures_and_masks(root):

@@ -21,6 +21,8 @@ from datumaro.components.environment import Environment
 
 from datumaro_openimages_plugin import cli
 
+pytestmark = pytest.mark.usefixtures("registered")
+
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "assets"
 DOCS = ROOT / "docs"

@@ -26,6 +26,8 @@ from datumaro_openimages_plugin._host import CAN_STREAM, DatasetItem
 from datumaro_openimages_plugin.classes import ClassList
 from datumaro_openimages_plugin.transforms.names import file_names
 
+pytestmark = pytest.mark.usefixtures("registered")
+
 V7 = Path(__file__).parents[1] / "assets" / "open_images_v7"
 ABSENT = "1f2e3d4c5b6a7988"
 ABSENT_SIZE = (45, 90)

@@ -18,6 +18,8 @@ from datumaro.components.environment import Environment
 from datumaro_openimages_plugin._host import CAN_STREAM, DatasetItem, Image
 from datumaro_openimages_plugin.errors import OptionError
 
+pytestmark = pytest.mark.usefixtures("registered")
+
 ASSETS = Path(__file__).parents[1] / "assets"
 V7 = ASSETS / "open_images_v7"
 NAMES = (

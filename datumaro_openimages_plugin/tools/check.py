@@ -174,23 +174,17 @@ def _repeats(table: KindTable) -> Iterator[Problem]:
 
 
 def _corners(table: KindTable) -> Iterator[Problem]:
-    """Boxes that end before they begin, are empty, or leave their image."""
+    """Boxes that are empty or leave their image; worse corners are refused on reading."""
     if not len(table):
         return
     good = table.image >= 0
     for axis in "XY":
         low, high = table.number[f"{axis}Min"], table.number[f"{axis}Max"]
-        for wrong, text in (
-            (low > high, f"is greater than {axis}Max"),
-            (low == high, f"is {axis}Max: the box is empty"),
-        ):
-            for row in np.flatnonzero(good & wrong).tolist():
-                yield _warn(table, row, text, f"{axis}Min", low.item(row))
+        for row in np.flatnonzero(good & (low == high)).tolist():
+            yield _warn(table, row, f"is {axis}Max: the box is empty", f"{axis}Min", low.item(row))
         for name, values in ((f"{axis}Min", low), (f"{axis}Max", high)):
-            outside = good & ((values < 0) | (values > 1))
-            for row in np.flatnonzero(outside).tolist():
-                text = "is outside of the image, which goes from 0 to 1; is it in pixels?"
-                yield _warn(table, row, text, name, values.item(row))
+            for row in np.flatnonzero(good & ((values < 0) | (values > 1))).tolist():
+                yield _warn(table, row, "is outside of the image", name, values.item(row))
 
 
 def _mask_pictures(reader: Reader) -> Iterator[Problem]:
