@@ -7,10 +7,20 @@ are the kinds' own (see `kinds._kind.Kind.extra`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["EXTRA_ATTRIBUTE", "EXTRA_COLUMN", "IMAGE", "column_text", "shown"]
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.origin import Origin
+
+__all__ = [
+    "EXTRA_ATTRIBUTE",
+    "EXTRA_COLUMN",
+    "IMAGE",
+    "column_text",
+    "columns_over",
+    "shown",
+]
 
 #: The attribute in which an export brings a row's `extra_column`, and that column's name.
 EXTRA_ATTRIBUTE = "extra_column"
@@ -35,6 +45,32 @@ def shown(fields: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, st
     """The attributes that a row's extra columns are shown as; empty ones are left out."""
     found = {name: fields.get(column, "") for name, column in columns.items()}
     return {name: text for name, text in found.items() if text}
+
+
+def columns_over(
+    shown: Mapping[str, str],
+    columns: Mapping[str, str],
+    origin: Origin | None,
+    default: Callable[[str], str] = lambda column: "",
+) -> dict[str, str]:
+    """What to write over a row for the attributes that show its extra columns.
+
+    An attribute that shows what the row said says nothing about what has changed since: it leaves
+    the column as it has become. One that was shown and is gone empties its column.
+
+    Args:
+        shown: Column -> text, of the attributes that are there.
+        columns: Attribute -> column, of all that can be shown.
+        origin: The row that the attributes' object was read from, None where it was not.
+        default: The text of a column without a value.
+    """
+    old = {} if origin is None else origin.fields
+    found = {column: text for column, text in shown.items() if text != old.get(column)}
+    if origin is not None and origin.dataset.show_columns:
+        for column in columns.values():
+            if column not in shown and column != EXTRA_COLUMN and old.get(column):
+                found[column] = default(column)
+    return found
 
 
 def column_text(attribute: str, value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from datumaro_openimages_plugin import extras
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
 from datumaro_openimages_plugin.kinds import boxes, masks
 from datumaro_openimages_plugin.mask_files import MaskFiles
@@ -54,10 +55,7 @@ class MaskWriter:
         shown = self._writing.shown_columns(
             "mask annotation", mask.attributes, masks.EXTRA, masks.ATTRIBUTES
         )
-        # An attribute that shows what the row said says nothing about a mask drawn since.
-        read = getattr(mask, "origin", None)
-        was = {} if read is None else read.fields
-        fields |= {column: text for column, text in shown.items() if text != was.get(column)}
+        fields |= extras.columns_over(shown, masks.EXTRA, getattr(mask, "origin", None))
         write_row(self._sink, origin, fields)
 
     def flush(self) -> None:

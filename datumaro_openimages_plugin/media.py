@@ -76,8 +76,12 @@ class ImageFiles:
             inside = self._inside(media)
             if self._save or (inside is not None and not self._old_goes_into_zip()):
                 placed = self.name(item)
-                self._place(media, placed)
-                if inside is not None and inside != placed and self._old is not None:
+                try:
+                    self._place(media, placed)
+                except FileNotFoundError:  # its zip is gone
+                    placed = None
+                    self.without_picture += 1
+                if placed and inside not in (None, placed) and self._old is not None:
                     self._old.moved_picture(item, placed)
         elif self._save:
             self.without_picture += 1
@@ -129,10 +133,20 @@ class ImageFiles:
         return _moved(here, key, item) or default
 
 
+def _is_place_of(stem: str, item: DatasetItem) -> bool:
+    """Whether an import finds a picture here: ``<subset>/<id>`` or ``<subset>/data/<id>``."""
+    if not stem.endswith(f"/{item.id}"):
+        return False
+    folders = stem[: -len(item.id) - 1].split("/")
+    if folders[-1].lower() in ("data", "images"):
+        del folders[-1]
+    return folders[-1:] == [item.subset]
+
+
 def _moved(here: str, key: tuple[str, str] | None, item: DatasetItem) -> str | None:
     """The name of a picture whose image got another id or subset, if its own tells a pattern."""
     stem, ext = os.path.splitext(here)
-    if stem.endswith(f"/{item.id}") and item.subset in stem[: -len(item.id)].split("/"):
+    if _is_place_of(stem, item):
         return here  # moved by an earlier save
     if key is None or not stem.endswith(f"/{key[0]}"):
         return None

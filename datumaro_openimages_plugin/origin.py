@@ -8,8 +8,10 @@ leave out: they compare as their base classes do, in both orders, and keep their
 
 from __future__ import annotations
 
+import uuid
+import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import attr
@@ -46,6 +48,8 @@ class ImportedFrom:
             where it has everything. Such a dataset is not saved over those files. Filled while
             the files are read.
         kinds: Names of the kinds of annotation that were read; filled likewise.
+        show_columns: Whether attributes show the columns that Datumaro has no place for.
+        token: Tells imports apart in pickles.
     """
 
     classes: ClassList
@@ -55,11 +59,26 @@ class ImportedFrom:
     lists: Mapping[str, bytes] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
+    show_columns: bool = False
+    token: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _imports.setdefault(self.token, self)
+        return _restored, tuple(getattr(self, known.name) for known in fields(self))
 
     @property
     def partial(self) -> str | None:
         """What was left out of the import, as text, or None."""
         return ", ".join(self.left_out) or None
+
+
+#: Imports by token: objects that are pickled one by one share theirs again when they come back.
+_imports: weakref.WeakValueDictionary[str, ImportedFrom] = weakref.WeakValueDictionary()
+
+
+def _restored(*values: Any) -> ImportedFrom:
+    made = ImportedFrom(*values)
+    return _imports.setdefault(made.token, made)
 
 
 class RowSource(Protocol):

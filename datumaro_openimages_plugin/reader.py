@@ -93,7 +93,12 @@ class Reader:
         self._shown: dict[str, str] = {}
         other_sizes: dict[str, tuple[int, int]] = {}
         self._shared = ImportedFrom(
-            self.classes, self._source.root, self._shown, other_sizes, self._lists()
+            self.classes,
+            self._source.root,
+            self._shown,
+            other_sizes,
+            self._lists(),
+            show_columns=show_columns,
         )
         self.images = Images(self._shared)
         self._skipped = self._subsets_to_skip()

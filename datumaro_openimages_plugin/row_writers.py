@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from datumaro_openimages_plugin import extras
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.extras import column_text
 from datumaro_openimages_plugin.kinds import boxes, labels, machine_labels
@@ -177,7 +178,10 @@ class _RowWriter:
         sources = [None if origin is None else origin.source for origin in origins]
         # Rows of a table that is in memory are compared by columns, single rows one by one.
         kinds = np.array([0 if s is None else 1 + isinstance(s, TableRows) for s in sources])
+        shows = {id(s) for s in sources if s is not None and s.dataset.show_columns}
         plain = np.array([not key.extra for key in self._keys])
+        if shows:
+            plain &= np.array([id(source) not in shows for source in sources])
         changed = [np.flatnonzero((kinds == 1) | ((kinds == 0) & ~plain))]
         tables = {id(s): s for s in sources if isinstance(s, TableRows)}
         for table in tables.values():
@@ -259,8 +263,8 @@ class _RowWriter:
                 continue
             if self._resized[i]:
                 fields |= self._of_other_size(fields)
-            # An attribute that shows what the row said says nothing about what has changed since.
-            fields |= {c: text for c, text in self._keys[i].extra.items() if text != old.get(c)}
+            extra = self._keys[i].extra
+            fields |= extras.columns_over(extra, self.EXTRA, origins[i], self._default)
             origin = origins[i]
             same = fields == old and self._sink.accepts_raw(list(old), origin.line_end)
             lines[i] = (origin.raw if same else None) or self._sink.line(fields)
@@ -275,6 +279,10 @@ class _RowWriter:
         origin: Any,
     ) -> dict[str, str] | None:
         raise NotImplementedError
+
+    def _default(self, column: str) -> str:
+        """The text of a column without a value."""
+        return ""
 
     def _of_other_size(self, fields: Mapping[str, str]) -> dict[str, str]:
         """The columns of a row that cannot hold where its image has got another size."""
@@ -410,6 +418,9 @@ class BoxWriter(_RowWriter):
         if fields is None:
             self._lost["boxes on images of unknown size"] += 1
         return fields
+
+    def _default(self, column: str) -> str:
+        return boxes.default(column)
 
     def _of_other_size(self, fields: Mapping[str, str]) -> dict[str, str]:
         # An image that was cut has other extreme points, even in a box of the whole image.

@@ -42,6 +42,11 @@ __all__ = ["Writer"]
 
 log = logging.getLogger(__name__)
 
+_ONE_NAME_OF_SEVERAL = (
+    "label names stand for one class in one dataset and for another in the next; all their "
+    "annotations are written with the first one's id"
+)
+
 OnError = Callable[[AnnotationError, DatasetItem], None]
 
 _IMAGE_COLUMNS = list(IMAGE_COLUMNS)
@@ -167,7 +172,8 @@ class Writer:
             return
         self._imports.append(imported)
         for name, shown in imported.shown.items():
-            self._names.setdefault(shown, name)
+            if self._names.setdefault(shown, name) != name:
+                self._writing.notes[_ONE_NAME_OF_SEVERAL] += 1
         # In place, since the writers of rows have the list.
         self._writing.label_names[:] = [self._names.get(c.name, c.name) for c in self._categories]
 
@@ -180,10 +186,9 @@ class Writer:
         if origin is None or origin.source is None:
             sink.row({"ImageID": item.id, "Subset": item.subset, **shown})
             return
+        shown = extras.columns_over(shown, extras.IMAGE, origin)
         raw, header, line_end = origin.raw, origin.source.header(origin.row), origin.line_end
-        unchanged = raw is not None and origin.key == (item.id, item.subset)
-        if unchanged and shown:
-            unchanged = shown.items() <= origin.fields.items()
+        unchanged = raw is not None and origin.key == (item.id, item.subset) and not shown
         if sink.accepts_raw(header, line_end) and unchanged and "Subset" in header:
             sink.raw(raw)
             return

@@ -140,10 +140,7 @@ class RowByRow:
                 shown = self._writing.shown_columns(
                     f"{self._what} annotation", annotation.attributes, self._extra, self._known
                 )
-                # One that shows what the row said says nothing about what has changed since.
-                fields |= {
-                    column: text for column, text in shown.items() if text != old.get(column)
-                }
+                fields |= extras.columns_over(shown, self._extra, origin)
             except ValueError as error:
                 self._writing.refuse(error, item, annotation)
                 continue

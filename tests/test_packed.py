@@ -211,6 +211,19 @@ def test_large_tables_that_were_changed_in_place_are_refused(change, no_small_ta
     assert not (tmp_path / "out").exists() or not os.listdir(tmp_path / "out")
 
 
+def test_a_zip_that_is_gone(tmp_path):
+    """Rows are all there; pictures and masks are counted as missing."""
+    rich_data.make(tmp_path / "kept")
+    zip_file = save(read(tmp_path / "kept"), tmp_path / "zip", zip=True) / "zip.zip"
+    dataset = read(zip_file)
+    dataset.init_cache()
+    zip_file.unlink()
+    out = save(dataset, tmp_path / "out")
+    for kind in rich_data.KINDS:
+        assert contents(out, kind) == contents(tmp_path / "kept", kind)
+    assert not (out / "images").exists() and not (out / "masks").exists()
+
+
 def test_more_subsets_than_files_may_be_open(tmp_path):
     resource = pytest.importorskip("resource")
     files = {"annotations/class-descriptions.csv": oi_files.CLASSES}
