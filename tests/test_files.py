@@ -365,7 +365,8 @@ def test_detection_claims_each_table_alone(name, tmp_path):
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS_BY_NAME)))
 def test_detection_refuses_a_table_of_other_columns(kind, tmp_path):
-    name = KINDS_BY_NAME[kind].patterns[0].format(subset="train", val="train")
+    name = KINDS_BY_NAME[kind].patterns[0]
+    name = name.format(subset="train", val="train", shard="00000-of-00001")
     oi_files.write(tmp_path, {name: "filename,width,height\na.jpg,1,2\n"})
     files = DatasetFiles(open_source(str(tmp_path)))
     assert files.has_table() and not files.has_telling_table()
