@@ -179,4 +179,4 @@ def test_links_lead_somewhere(page):
         if target == "benchmarks/README.md" and not (ROOT / target).exists():
             continue
         if not target.startswith("http"):
-            assert (ROOT / page).parent.joinpath(target).is_file(), target
+            assert (ROOT / page).parent.joinpath(target).exists(), target
