@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import json
 import logging
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,3 +147,17 @@ def test_every_page_is_in_the_contents():
     text = (DOCS / "index.md").read_text(encoding="utf-8")
     pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
     assert pages == set(re.findall(r"^([a-z_]+)$", text, re.MULTILINE)) - {"index"}
+
+
+@pytest.mark.parametrize(
+    ("info", "code"),
+    [
+        ("404 Client Error: Not Found for url: https://x", 1),
+        ("Max retries exceeded (Failed to resolve 'x')", 0),
+    ],
+)
+def test_only_answers_of_servers_break_links(info, code, tmp_path):
+    link = {"filename": "a.md", "lineno": 1, "status": "broken", "uri": "https://x", "info": info}
+    (tmp_path / "output.json").write_text(json.dumps(link) + "\n")
+    script = [sys.executable, str(DOCS / "check_links.py"), str(tmp_path / "output.json")]
+    assert subprocess.run(script, capture_output=True).returncode == code
