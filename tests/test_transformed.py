@@ -16,7 +16,6 @@ from datumaro.components.dataset import Dataset
 from datumaro.components.environment import Environment
 from rich_data import bytes_below, read, rows, save
 
-from datumaro_openimages_plugin.loader import register, unregister
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
 try:
@@ -164,13 +163,9 @@ def assert_columns_of_images(name: str, rich: Path, out: Path) -> None:
 
 @pytest.mark.skipif(StreamDataset is None, reason="this Datumaro has no streams")
 @EVERY
-def test_the_same_from_a_stream(name, rich, tmp_path):
+def test_the_same_from_a_stream(name, rich, tmp_path, registered):
     expected = save(transformed(name, rich), tmp_path / "whole")
-    register()
-    try:
-        stream = StreamDataset.import_from(str(rich), "open_images")
-    finally:
-        unregister()
+    stream = StreamDataset.import_from(str(rich), "open_images")
     stream.transform(name, **TRANSFORMS[name])
     out = save(stream, tmp_path / "stream")
     assert bytes_below(out, "annotations") == bytes_below(expected, "annotations")
