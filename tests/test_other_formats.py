@@ -5,6 +5,7 @@ The table of losses in the README says the same.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from datumaro.components.dataset import Dataset
 from rich_data import read, rows, save
 
 from datumaro_openimages_plugin._host import CAN_STREAM
+from datumaro_openimages_plugin.kinds import KINDS
+from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
 FLAGS = ("IsOccluded", "IsTruncated", "IsGroupOf", "IsDepiction", "IsInside")
 
@@ -125,3 +128,69 @@ def test_what_datumaro_has_no_place_for_is_gone(plain, tmp_path):
 
 def _corners(row: dict[str, str]) -> tuple[str, list[float]]:
     return row["ImageID"], [float(row[name]) for name in ("XMin", "XMax", "YMin", "YMax")]
+
+
+# The kinds that came later; rows of the sample's pictures in, rows out
+
+SAMPLE = Path(__file__).parents[1] / "assets/open_images_v7"
+ALL_KINDS = [kind.name for kind in KINDS]
+#: format -> kind -> how many come back and, after a slash, how many still have what only this
+#: kind has: a source, answers, traces, what is perceived of people.
+OTHER_KINDS = {
+    "datumaro": {
+        "machine": "6/6", "points": "6/6", "captions": "3/3", "related": "8/8", "people": "2/2",
+    },
+    "coco": {
+        "machine": "0/0", "points": "0/0", "captions": "3/3", "related": "0/0", "people": "2/2",
+    },
+    "coco_captions": {
+        "machine": "0/0", "points": "0/0", "captions": "3/3", "related": "0/0", "people": "0/0",
+    },
+    "coco_person_keypoints": {
+        "machine": "0/0", "points": "6/6", "captions": "0/0", "related": "0/0", "people": "0/0",
+    },
+    "voc": {
+        "machine": "0/0", "points": "0/0", "captions": "0/0", "related": "0/0", "people": "2/2",
+    },
+    "cvat": {
+        "machine": "0/0", "points": "6/0", "captions": "0/0", "related": "0/0", "people": "0/0",
+    },
+    "yolo": {
+        "machine": "0/0", "points": "0/0", "captions": "0/0", "related": "0/0", "people": "0/0",
+    },
+}  # fmt: skip
+
+
+def of_other_kinds(dataset) -> dict[str, str]:
+    found = {name: [] for name in ("machine", "points", "captions", "related", "people")}
+    for item in dataset:
+        found["related"] += [True] * len(item.attributes.get("relationships", ()))
+        for annotation in item.annotations:
+            attributes = annotation.attributes
+            if annotation.type.name == "label" and attributes.get("source"):
+                found["machine"].append(attributes["source"] == "machine")
+            elif annotation.type.name == "points":
+                found["points"].append("estimated_yes_no" in attributes)
+            elif annotation.type.name == "caption":
+                found["captions"].append("traces" in attributes)
+            elif "age_presentation" in attributes:
+                found["people"].append("gender_presentation" in attributes)
+    return {name: f"{len(made)}/{sum(made)}" for name, made in found.items()}
+
+
+@pytest.mark.parametrize("name", OTHER_KINDS)
+def test_other_kinds_there_and_back(name, tmp_path):
+    source = tmp_path / "in"
+    shutil.copytree(SAMPLE, source)
+    for path in (source / "annotations").iterdir():
+        path.write_bytes(path.read_bytes().replace(b"/m/", b"m"))
+    # Some formats cannot do without a picture's size.
+    pictures = [path.stem for path in (source / "images").rglob("*.jpg")]
+    extractor = OpenImagesExtractor(str(source), kinds=ALL_KINDS, image_ids=pictures)
+    dataset = Dataset.from_extractors(extractor)
+    assert of_other_kinds(dataset) == OTHER_KINDS["datumaro"]
+    dataset.export(str(tmp_path / name), name, save_media=True)
+    back = Dataset.import_from(str(tmp_path / name), name)
+    out = save(back, tmp_path / "out")
+    extractor = OpenImagesExtractor(str(out), kinds=ALL_KINDS)
+    assert of_other_kinds(extractor) == OTHER_KINDS[name]
