@@ -61,6 +61,7 @@ def export(
     options: ExportOptions,
     on_error: Callable[[AnnotationError, DatasetItem], None],
     in_place: bool = False,
+    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]] = iter,
 ) -> None:
     """Saves a dataset; the target is the complete old one or the complete new one.
 
@@ -71,6 +72,7 @@ def export(
         options: How to save.
         on_error: Gets the error of each annotation that cannot be written.
         in_place: Whether the items came from the target; found out where it is not known.
+        progress: Gives the items on, and tells somebody how far the export is.
 
     Raises:
         SaveError: The target cannot be written.
@@ -87,9 +89,9 @@ def export(
                 file=staging.target,
             )
         if options.zip:
-            _export_zip(items, categories, staging, options, on_error, old)
+            _export_zip(items, categories, staging, options, on_error, old, progress)
         else:
-            _export_folder(items, categories, staging, options, on_error, old)
+            _export_folder(items, categories, staging, options, on_error, old, progress)
         staging.keep_rest(old.goes())
     if not options.zip:
         old.follow_moves()
@@ -110,12 +112,13 @@ def _export_folder(
     options: ExportOptions,
     on_error: Callable[[AnnotationError, DatasetItem], None],
     old: OldDataset,
+    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]],
 ) -> None:
     if old.in_place:
         layout = Layout(options.names, old.of_kind, old.only_subset())
     else:
         layout = Layout(options.names)
-    writer = _written(items, categories, staging, layout, options, on_error, old)
+    writer = _written(items, categories, staging, layout, options, on_error, old, progress)
     if old.in_place:
         kept = KeptTables(old)
         kept.pack_again(layout.packed)
@@ -142,13 +145,15 @@ def _export_zip(
     options: ExportOptions,
     on_error: Callable[[AnnotationError, DatasetItem], None],
     old: OldDataset,
+    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]],
 ) -> None:
     """Packs everything into ``<save_dir>/<name of save_dir>.zip``."""
     scratch = os.path.join(staging.root, ".unpacked")
     os.makedirs(scratch)
     target = ZipTarget(staging.path(_zip_name(staging)), scratch)
     try:
-        writer = _written(items, categories, target, Layout(options.names), options, on_error, old)
+        layout = Layout(options.names)
+        writer = _written(items, categories, target, layout, options, on_error, old, progress)
         if options.dataset_meta:
             options.write_meta(target.path(_META), writer.label_names)
         target.close()
@@ -166,6 +171,7 @@ def _written(
     options: ExportOptions,
     on_error: Callable[[AnnotationError, DatasetItem], None],
     old: OldDataset,
+    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]],
 ) -> Writer:
     """Writes the items; gives the writer that did."""
     here = None if old.files is None else old
@@ -182,7 +188,7 @@ def _written(
     always_meta = options.always_meta or (old.in_place and old.name_of("images_meta") is not None)
     writer = Writer(target, layout, categories, image_files, on_error, always_meta, here)
     imported = None
-    for item in items:
+    for item in progress(items):
         origin = getattr(item, "origin", None)
         if origin is not None and origin.dataset is not imported:
             imported = origin.dataset

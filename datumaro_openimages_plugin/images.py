@@ -12,7 +12,7 @@ import io
 import logging
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import imagesize
 import numpy as np
@@ -99,7 +99,14 @@ class Images:
 
     # Reading the lists
 
-    def read_list(self, source: Source, name: str, subset: str | None, on_error: OnError) -> None:
+    def read_list(
+        self,
+        source: Source,
+        name: str,
+        subset: str | None,
+        on_error: OnError,
+        moved: Callable[[int], None] = lambda size: None,
+    ) -> None:
         """Reads an image list; images that it repeats are reported.
 
         Lists read before come first: an image that they have is not doubled, it only gets the row
@@ -110,12 +117,14 @@ class Images:
             name: The list's name among them.
             subset: The subset that it covers, None for all.
             on_error: Gets each bad row's error.
+            moved: Is told how many bytes were read.
 
         Raises:
             FormatError: The list is damaged.
             UnsafePathError: A subset's name cannot be a folder name.
         """
         table = CsvTable(source, name)
+        table.moved = moved
         columns = [Column("ImageID"), Column("Subset", "code", required=False)]
         rows = table.read(columns, on_error)
         ids = _one_array(rows.text["ImageID"])

@@ -40,6 +40,7 @@ class JsonLinesTable:
 
     def __init__(self, source: Source, name: str) -> None:
         self.name = name
+        self.moved: Callable[[int], None] = lambda size: None
         self._file: BinaryIO = open_table(source, name)
         self._offsets: np.ndarray | None = None
         first = self._file.readline(_LONGEST)
@@ -84,6 +85,7 @@ class JsonLinesTable:
                 lines.append(line)
                 size += len(line)
             at += len(line)
+            self.moved(len(line))
             if size >= _BLOCK:
                 yield starts, lines
                 starts, lines, size = [], [], 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,7 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         self._error: FormatError | None = None
         from datumaro_openimages_plugin.choice import Choice
         from datumaro_openimages_plugin.one_state import read_in_one_state
+        from datumaro_openimages_plugin.progress import reporter_of
         from datumaro_openimages_plugin.reader import Reader
 
         chosen = Choice(**choice)
@@ -127,6 +128,7 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
                 show_columns,
                 keep_attributes,
                 chosen,
+                reporter_of(ctx, "B"),
             )
 
         self._reader = read_in_one_state(path, read)
@@ -415,7 +417,25 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             from datumaro_openimages_plugin.extra_column import packed_items
 
             items = packed_items(items)
-        export(items, categories, self._save_dir, options, self._on_error, self._in_place)
+        export(
+            items,
+            categories,
+            self._save_dir,
+            options,
+            self._on_error,
+            self._in_place,
+            self._told,
+        )
+
+    def _told(self, items: Iterable[DatasetItem]) -> Iterable[DatasetItem]:
+        """The items; the progress reporter is told of each."""
+        from datumaro_openimages_plugin.progress import is_told, reporter_of, tracked
+
+        reporter = reporter_of(self._ctx)
+        # Nobody counts the items for nothing: some datasets make them all to do that.
+        if not is_told(reporter):
+            return items
+        return tracked(items, len(self._extractor), reporter, "Exporting")
 
     def _write_meta(self, path: str, names: Sequence[str]) -> None:
         """Writes ``dataset_meta.json`` with the labels as the tables name them."""

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from datumaro.components.progress_reporting import NullProgressReporter, ProgressReporter
 
 from datumaro_openimages_plugin import extra_column, extras
 from datumaro_openimages_plugin._host import (
@@ -40,6 +41,7 @@ from datumaro_openimages_plugin.names import LISTS, FoundFile
 from datumaro_openimages_plugin.one_state import stamp
 from datumaro_openimages_plugin.origin import ImageOrigin, ImportedFrom
 from datumaro_openimages_plugin.packed import read_unpacked
+from datumaro_openimages_plugin.progress import Steps
 from datumaro_openimages_plugin.read_classes import read_classes
 from datumaro_openimages_plugin.rows import TableRows
 from datumaro_openimages_plugin.tables import OnError
@@ -63,6 +65,7 @@ class Reader:
         show_columns: Whether columns without a place in Datumaro become attributes.
         keep_attributes: Whether the column ``Extra`` is taken back; see `extra_column`.
         choice: What is read; None for everything that is read unasked.
+        reporter: Is told how many bytes of the tables are read.
 
     Raises:
         FormatError: A file is damaged as a whole, or what ``on_error`` raises.
@@ -78,6 +81,7 @@ class Reader:
         show_columns: bool = False,
         keep_attributes: bool = False,
         choice: Choice | None = None,
+        reporter: ProgressReporter | None = None,
     ) -> None:
         self._choice = choice or Choice()
         self.files = DatasetFiles(open_source(path))
@@ -102,16 +106,19 @@ class Reader:
         )
         self.images = Images(self._shared)
         self._skipped = self._subsets_to_skip()
-        self._read_image_lists()
         #: Kind -> its rows, empty for kinds that are not read.
         self.tables = {kind.name: KindTable(TableRows(self._shared, kind.name)) for kind in KINDS}
-        partial = self._read_tables(self._choice.kinds_read()) or self._skips_files()
-        if partial:
+        kinds = self._choice.kinds_read()
+        with Steps(reporter or NullProgressReporter(), self._bytes(kinds), "Reading") as steps:
+            self._read_image_lists(steps)
+            partial = self._read_tables(kinds, steps)
+        if partial or self._skips_files():
             self._shared.left_out.append(f"what was not chosen ({self._choice})")
         if display_names:
             every = replace(self.classes, names=tuple(self.labels.names))
             self._shown.update(unique_display_names(every))
-        other_sizes.update(self.images.set_sizes(self._sizes(image_meta), others=not partial))
+        sizes = self._sizes(image_meta)
+        other_sizes.update(self.images.set_sizes(sizes, others=not self._shared.left_out))
         if self._refused:
             self._shared.left_out.append(f"{self._refused} rows with errors")
         self._missing: set[str] | None = None
@@ -146,7 +153,18 @@ class Reader:
         named = {file.subset for name in kinds for file in self.files.all(name)}
         return {name for name in named if name is not None} | set(self.images.subset_names)
 
-    def _read_image_lists(self) -> None:
+    def _bytes(self, kinds: Sequence[Kind]) -> int:
+        """How much is to be read."""
+        files = [file for _, some in self.files.by_subset("images") for file in some]
+        files += [
+            file
+            for kind in kinds
+            for file in self.files.best(kind.name)
+            if file.subset not in self._skipped
+        ]
+        return sum(self._source.size(file.name) for file in files)
+
+    def _read_image_lists(self, steps: Steps) -> None:
         first: list[str] = []
         further: list[str] = []
         for subset, files in self.files.by_subset("images"):
@@ -154,7 +172,7 @@ class Reader:
                 continue
             for number, file in enumerate(files):
                 again = number > 0 or self.images.has_full_list
-                self.images.read_list(self._source, file.name, subset, self._on_error)
+                self.images.read_list(self._source, file.name, subset, self._on_error, steps.done)
                 (further if again else first).append(file.name)
         if further:
             log.info(
@@ -170,7 +188,7 @@ class Reader:
             for file in self.files.best(kind)[:1]
         }
 
-    def _read_tables(self, kinds: Sequence[Kind]) -> bool:
+    def _read_tables(self, kinds: Sequence[Kind], steps: Steps) -> bool:
         """Reads the tables of some kinds; whether the choice left anything out of them."""
         columns = {kind.name: kind.columns(self.labels) for kind in KINDS}
         if self._keep_attributes:
@@ -187,6 +205,7 @@ class Reader:
                 if file.subset in self._skipped:
                     continue
                 opened = kind.opened(self._source, file.name)
+                opened.moved = steps.done
                 subset = self._subset(file)
                 table.read(opened, first[kind.name], self.images, subset, self._on_error)
         partial = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -30,6 +30,9 @@ class Table(Protocol):
     @property
     def line_end(self) -> str:
         """How lines end."""
+
+    moved: Callable[[int], None]
+    """Called with the number of bytes that were read, again and again while `read` goes on."""
 
     def actual(self, column: str) -> str | None:
         """The file's spelling of a published column name, None where it lacks the column."""

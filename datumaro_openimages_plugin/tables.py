@@ -53,6 +53,7 @@ class CsvTable:
 
     def __init__(self, source: Source, name: str) -> None:
         self.name = name
+        self.moved: Callable[[int], None] = lambda size: None
         self._file = open_table(source, name)
         self.header, self._data_start, self.line_end = self._read_header()
         self._position = {column: i for i, column in enumerate(self.header)}
@@ -120,7 +121,7 @@ class CsvTable:
         if body is not None:
             return io.BytesIO(body)
         self._file.seek(self._data_start)
-        return _Tail(self._file)  # type: ignore[return-value]
+        return _Tail(self._file, self.moved)  # type: ignore[return-value]
 
     def _quickly(self, columns: Sequence[Column], collector: Collector, body: bytes | None) -> None:
         """All rows by Arrow, in batches; raises ArrowInvalid where it is not plain CSV."""
@@ -277,8 +278,9 @@ def has_columns(
 class _Tail(io.RawIOBase):
     """The rest of a file from where it stands; closing it leaves the file open."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, moved: Callable[[int], None]) -> None:
         self._inner = file
+        self._moved = moved
 
     def readable(self) -> bool:
         return True
@@ -286,10 +288,13 @@ class _Tail(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         data = self._inner.read(len(buffer))
         buffer[: len(data)] = data
+        self._moved(len(data))
         return len(data)
 
     def read(self, size: int = -1) -> bytes:
-        return self._inner.read(size)
+        data = self._inner.read(size)
+        self._moved(len(data))
+        return data
 
 
 def _number(text: str) -> float | None:
