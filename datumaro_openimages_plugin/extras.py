@@ -64,6 +64,8 @@ def columns_over(
         origin: The row that the attributes' object was read from, None where it was not.
         default: The text of a column without a value.
     """
+    if not shown and (origin is None or not origin.dataset.show_columns):
+        return {}
     old = {} if origin is None else origin.fields
     found = {column: text for column, text in shown.items() if text != old.get(column)}
     if origin is not None and origin.dataset.show_columns:

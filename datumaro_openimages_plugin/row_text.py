@@ -141,7 +141,9 @@ def _row_starts(file: BinaryIO, start: int) -> np.ndarray:
         data = np.frombuffer(block, np.uint8)
         at = np.flatnonzero(data == 10)
         if quotes or b'"' in block:
-            inside = (np.cumsum(data == 34) + quotes) & 1
+            # Whether a count is odd is all that matters, so it may overflow; wider numbers would
+            # take eight times the block.
+            inside = (np.cumsum(data == 34, dtype=np.uint8) + quotes) & 1
             quotes = int(inside[-1])
             at = at[inside[at] == 0]
         ends.append(at + (base + 1))
