@@ -7,7 +7,7 @@ import pytest
 from datumaro_openimages_plugin.loader import register
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def registered():
     """Ours in place of the built-in, as where the wheel is installed, whatever ran before."""
     register()

@@ -32,8 +32,6 @@ NOT_OURS = {
     *("describe-downloads", "download", "explain", "explore", "generate", "prune", "util"),
 }
 
-pytestmark = pytest.mark.usefixtures("registered")
-
 
 def known_commands() -> set[str]:
     actions = cli.make_parser()._actions

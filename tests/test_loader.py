@@ -36,8 +36,6 @@ OURS["exporter"] = OpenImagesExporter
 IS_1X = hasattr(environment_module, "DEFAULT_ENVIRONMENT")
 on_1x = pytest.mark.skipif(not IS_1X, reason="the 0.3 line has nothing of this sort")
 
-pytestmark = pytest.mark.usefixtures("registered")
-
 
 def registered_in(environment: Environment, name: str = "open_images") -> dict[str, type]:
     """The three classes under a name."""
