@@ -155,7 +155,7 @@ def test_formats_to_convert_from():
 
 
 def test_commands_of_ours():
-    told = re.findall(r"^- `([a-z-]+) [^`]*` ", README, re.MULTILINE)
+    told = re.findall(r"^- `((?!datum )[a-z-]+) [^`]*` ", README, re.MULTILINE)
     assert told == list(cli.COMMANDS)
 
 
