@@ -19,8 +19,9 @@ def csv_line(values: Sequence[str]) -> str:
     if line.count(",") == len(values) - 1 and not _NEEDS_QUOTES.intersection(line):
         return line
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="").writerow(values)
-    return buffer.getvalue()
+    # Before Python 3.13 only characters of the line end itself are quoted as such.
+    csv.writer(buffer, lineterminator="\r\n").writerow(values)
+    return buffer.getvalue()[:-2]
 
 
 _NEEDS_QUOTES = frozenset('"\r\n')

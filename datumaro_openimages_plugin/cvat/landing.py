@@ -173,8 +173,12 @@ class Landing(ItemTransform):  # type: ignore[misc]
         try:
             return fitted(value, attribute)
         except ValueError:
+            if name == "occluded" and isinstance(value, bool):
+                # CVAT's switch, for which CVAT has no other place than an attribute of this name.
+                what = "states of the switch occluded, whose attribute is no checkbox"
+                self._task.misfits.left_out[what] += value
             # 1 is what no score means.
-            if not (name == "score" and value == 1) and spec is not None:
+            elif not (name == "score" and value == 1) and spec is not None:
                 key = spec.name, name, attribute.input_type
                 self._task.misfits.values.setdefault(key, repr(value))
             return None

@@ -8,8 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cvat_tasks import HEIGHT, WIDTH, full_label
 
 from datumaro_openimages_plugin import loader
+from datumaro_openimages_plugin.cvat import formats
 
 SITE = Path(__file__).with_name("site")
 
@@ -32,3 +34,23 @@ def cvat(monkeypatch):
         registry=registry, bindings=importlib.import_module(f"{manager}.bindings")
     )
     _forget()
+
+
+@pytest.fixture
+def ours(cvat):
+    formats.register()
+    return cvat
+
+
+@pytest.fixture
+def make_task(ours):
+    """Makes a task of two full labels, with frames of the given names."""
+    b = ours.bindings
+
+    def make(*records, frames=("a.jpg",), labels=None):
+        if labels is None:
+            labels = [full_label(b, "cat"), full_label(b, "/m/1")]
+        named = [(name, HEIGHT, WIDTH) if isinstance(name, str) else name for name in frames]
+        return b.TaskData(labels, named, records)
+
+    return make

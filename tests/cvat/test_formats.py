@@ -13,112 +13,29 @@ from collections import Counter
 import numpy as np
 import oi_files
 import pytest
-from cvat_tasks import OURS, answer, packed, run_export, run_import
+from cvat_tasks import (
+    FLAGS,
+    HEIGHT,
+    OURS,
+    WIDTH,
+    answer,
+    assert_same,
+    full_label,
+    packed,
+    pixels,
+    run_export,
+    run_import,
+    texts,
+    there_and_back,
+)  # fmt: skip
 
 from datumaro_openimages_plugin import plugin
-from datumaro_openimages_plugin.cvat import formats, labels, specs
+from datumaro_openimages_plugin.cvat import formats
 
 try:
     from datumaro.plugins.data_formats.open_images import OpenImagesBase as BuiltIn
 except ImportError:  # the 0.3 line
     from datumaro.plugins.open_images_format import OpenImagesExtractor as BuiltIn
-
-FLAGS = ("occluded", "truncated", "is_group_of", "is_depiction", "is_inside")
-HEIGHT, WIDTH = 30, 44
-
-
-def full_label(b, name, *more):
-    """A label with everything that the format has, and more attributes."""
-    made = labels.ATTRIBUTES
-    spec = specs.LabelSpec(name, "any", {**made["tag"], **made["rectangle"], **made["mask"]})
-    (record,) = specs.specs_to_json([spec])
-    return {**record, "attributes": [*record["attributes"], *more]}
-
-
-@pytest.fixture
-def ours(cvat):
-    formats.register()
-    return cvat
-
-
-@pytest.fixture
-def make_task(ours):
-    """Makes a task of two full labels, with frames of the given names."""
-    b = ours.bindings
-
-    def make(*records, frames=("a.jpg",), labels=None):
-        if labels is None:
-            labels = [full_label(b, "cat"), full_label(b, "/m/1")]
-        named = [(name, HEIGHT, WIDTH) if isinstance(name, str) else name for name in frames]
-        return b.TaskData(labels, named, records)
-
-    return make
-
-
-def there_and_back(cvat, task, tmp_path, **options):
-    """The records of an empty task of the same labels and frames after export and import."""
-    archive = run_export(cvat, task, tmp_path, OURS)
-    empty = cvat.bindings.TaskData(task.labels, task.frames)
-    return run_import(cvat, empty, archive, tmp_path, OURS, **options).records
-
-
-def texts(task, record):
-    """A record's attributes as its task has them, numbers as numbers, defaults filled in."""
-    found = {}
-    for spec in task._label(record["label"])["attributes"]:
-        text = record["attributes"].get(spec["name"], spec["default_value"])
-        kind = spec["input_type"]
-        found[spec["name"]] = (
-            float(text) if kind == "number" else text.lower() if kind == "checkbox" else text
-        )
-    return found
-
-
-def pixels(record):
-    image, left, top = record["points"]
-    full = np.zeros((HEIGHT, WIDTH), bool)
-    full[top : top + image.shape[0], left : left + image.shape[1]] = image
-    return full
-
-
-def comparable(task, record):
-    """What must be equal of a record, groups aside."""
-    attributes = texts(task, record)
-    if record["type"] == "mask":
-        where = pixels(record).tobytes()
-        if not record["attributes"].get("box_id"):
-            attributes.pop("box_id", None)
-    else:
-        where = tuple(round(float(value), 1) for value in record["points"])
-    occluded = record["occluded"]
-    if "occluded" in attributes and record["type"] != "tag":
-        attributes["occluded"] = str(occluded).lower()  # the switch overwrites it
-    return (
-        record["type"],
-        record["label"],
-        task.frames[record["frame"]].path,
-        where,
-        tuple(sorted(attributes.items(), key=str)),
-        occluded,
-        record["z_order"],
-    )
-
-
-def groups(task, records):
-    """The groups of shapes, each as the set of its members."""
-    found = {}
-    for record in records:
-        if record["group"] and record["type"] != "tag":
-            key = record["frame"], record["group"]
-            found.setdefault(key, []).append(comparable(task, record))
-    return sorted(sorted(members, key=str) for members in found.values() if len(members) > 1)
-
-
-def assert_same(task, found):
-    """Holds records to be those of a task, up to order and numbering of groups."""
-    expected = Counter(comparable(task, record) for record in task.records)
-    assert Counter(comparable(task, record) for record in found) == expected
-    assert groups(task, found) == groups(task, task.records)
 
 
 def cvat_transforms():
@@ -511,6 +428,19 @@ def test_flags_land_in_attributes_of_other_types(ours, make_task, tmp_path, kind
     task = make_task(labels=[{"name": "/m/1", "type": "any", "attributes": attributes}])
     assert answer(ours, task, packed(FILES, tmp_path / "in.zip"), tmp_path) == (200, "")
     assert task.records[0]["attributes"] == {**expected, "is_depiction": expected["truncated"]}
+
+
+def test_an_attribute_that_is_called_occluded_and_is_no_checkbox(ours, make_task, tmp_path, caplog):
+    b = ours.bindings
+    attributes = [b.attribute("occluded", "select", ["little", "much"], "little")]
+    label = {"name": "cat", "type": "any", "attributes": attributes}
+    records = [
+        b.record("rectangle", "cat", 0, {"occluded": "much"}, points=[1, 2, 9, 8], occluded=state)
+        for state in (True, False)
+    ]
+    found = there_and_back(ours, make_task(*records, labels=[label]), tmp_path)
+    assert [record["attributes"] for record in found] == [{}, {}]
+    assert "left out 1 states of the switch occluded" in caplog.text
 
 
 def test_files_of_other_kinds_are_passed_by(ours, make_task, tmp_path, caplog):
