@@ -138,7 +138,7 @@ class MediaIndex:
             match = _MASK_ZIP.fullmatch(posixpath.basename(name))
             if match is None or match["digit"].lower() == mask_path[:1].lower():
                 fitting.append(name)
-        return sorted(fitting, key=lambda name: (not _of_subset(name, subset), name))
+        return sorted(fitting or self._zips, key=lambda name: (not _of_subset(name, subset), name))
 
 
 def _of_subset(name: str, subset: str) -> bool:

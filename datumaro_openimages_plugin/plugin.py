@@ -265,7 +265,7 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
     @classmethod
     def get_file_extensions(cls) -> list[str]:
         """Extensions of the files that detection goes by."""
-        return [".csv"]
+        return [".csv", ".CSV", ".jsonl"]
 
     @classmethod
     def get_plugin_cls(cls) -> type[OpenImagesImporter]:

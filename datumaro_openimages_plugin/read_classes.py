@@ -53,14 +53,16 @@ def read_classes(files: DatasetFiles) -> ClassList:
     for file in files.best("dataset_meta")[:1]:
         names = _meta_labels(read_unpacked(files.source, file.name), file.name)
         classes = replace(classes, names=names, source=None, from_meta=True)
-    files.report_choice("hierarchy")
+    trees = {file.name: read_unpacked(files.source, file.name) for file in files.all("hierarchy")}
+    if len(set(trees.values())) > 1:
+        files.report_choice("hierarchy")
     for file in files.best("hierarchy")[:1]:
-        classes = _with_hierarchy(classes, files, file)
+        classes = _with_hierarchy(classes, trees[file.name], file)
     return classes
 
 
-def _with_hierarchy(classes: ClassList, files: DatasetFiles, file: FoundFile) -> ClassList:
-    hierarchy = hierarchy_from_json(read_unpacked(files.source, file.name), file=file.name)
+def _with_hierarchy(classes: ClassList, data: bytes, file: FoundFile) -> ClassList:
+    hierarchy = hierarchy_from_json(data, file=file.name)
     known = set(classes.names)
     if not any(node.name in known for node in hierarchy.nodes):
         # FiftyOne writes the hierarchy with display names in place of ids.

@@ -12,6 +12,7 @@ import oi_files
 import pytest
 from datumaro.components.annotation import AnnotationType
 from datumaro.components.dataset import Dataset
+from datumaro.components.environment import Environment
 from datumaro.components.format_detection import apply_format_detector
 from layouts_data import LAYOUTS, MASK_ZIPS, MASKS, PICTURES, SIZES, SUBSET_OF
 from rich_data import bytes_below, read, rows, save
@@ -275,6 +276,19 @@ def test_two_lists_of_classes(tmp_path, caplog):
     assert message.index(boxable) < message.index(full)
 
 
+def test_two_hierarchies(tmp_path, caplog):
+    """Every split of FiftyOne's folder has one; only others than the first are worth a word."""
+    files = layouts_data.files("fiftyone")
+    files["test/metadata/hierarchy.json"] = files["train/metadata/hierarchy.json"]
+    oi_files.write(tmp_path, files)
+    read(tmp_path)
+    assert messages(caplog) == []
+    oi_files.write(tmp_path, {"annotations/bbox_labels_600_hierarchy.json": '{"LabelName": "x"}'})
+    Reader(str(tmp_path), None, lambda error: None)
+    (message,) = messages(caplog)
+    assert message.startswith("several versions of hierarchy: reading annotations/bbox_labels_600")
+
+
 def test_a_full_list_of_images_and_lists_of_subsets(tmp_path, caplog):
     """Nothing is doubled, and what only one of the lists has is kept."""
     files = layouts_data.files("cvat")
@@ -361,6 +375,13 @@ def test_detection_claims_each_table_alone(name, tmp_path):
     assert importer.find_sources(str(tmp_path))
     # Raises where the detector refuses.
     assert apply_format_detector(str(tmp_path), importer.detect) is not None
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_datumaro_detects_every_layout(layout, tmp_path, registered):
+    put(tmp_path, layout)
+    layouts_data.draw_pictures(tmp_path, PICTURES["images/<subset>"])
+    assert Environment().detect_dataset(str(tmp_path)) == ["open_images"]
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS_BY_NAME)))
