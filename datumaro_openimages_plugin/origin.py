@@ -30,6 +30,7 @@ __all__ = [
     "OriginMask",
     "OriginPoints",
     "RowSource",
+    "copied",
     "other_fields",
 ]
 
@@ -439,3 +440,29 @@ class OriginItem(DatasetItem):
         return _item_values(self) == _item_values(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+_COPIED = {cls: [a.name for a in attr.fields(cls)] for cls in (OriginLabel, OriginBbox)}
+
+
+def copied(annotation: Any, **changes: Any) -> Any:
+    """What ``annotation.wrap(**changes)`` gives; ours are copied without their validators.
+
+    Args:
+        annotation: Any annotation.
+        changes: Field -> its new value, of the field's own type.
+    """
+    cls: Any = type(annotation)
+    names = _COPIED.get(cls)
+    if names is None:
+        return annotation.wrap(**{"attributes": dict(annotation.attributes), **changes})
+    made = cls.__new__(cls)
+    for name in names:
+        setattr(made, name, getattr(annotation, name))
+    for name, value in changes.items():
+        setattr(made, name, value)
+    # What can be changed in place is each copy's own.
+    made.attributes = dict(made.attributes)
+    if cls is OriginBbox:
+        made.points = list(made.points)
+    return made

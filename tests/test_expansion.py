@@ -10,7 +10,13 @@ import pytest
 from datumaro.components.annotation import Bbox, Label, LabelCategories
 
 from datumaro_openimages_plugin.classes import ClassList, hierarchy_from_json
-from datumaro_openimages_plugin.origin import ImportedFrom
+from datumaro_openimages_plugin.origin import (
+    ImportedFrom,
+    Origin,
+    OriginBbox,
+    OriginLabel,
+    copied,
+)
 from datumaro_openimages_plugin.transforms.expand import expanded
 from datumaro_openimages_plugin.transforms.expansion import Expansion, TreeExpansion
 
@@ -163,3 +169,27 @@ def test_labels_of_a_classifier_are_apart():
     found = expanded(annotations, expansion, {"machine_labels"})
     assert labels_of(found) == [(2, 0.6), (1, 0.6), (0, 0.6)]
     assert found[2].attributes["source"] == "machine"
+
+
+ROW = Origin(None, 7)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        OriginLabel(3, id=5, group=6, attributes={"score": 1}, origin=ROW),
+        OriginBbox(
+            1, 2, 3, 4.5, label=3, id=5, group=6, z_order=2, attributes={"a": 1}, origin="r"
+        ),
+        Bbox(1, 2, 3, 4, label=3, attributes={"a": 1}),
+    ],
+    ids=lambda a: type(a).__name__,
+)
+def test_copies_are_what_wrap_gives(annotation):
+    made, wrapped = copied(annotation, label=4, id=0), annotation.wrap(label=4, id=0)
+    assert type(made) is type(wrapped) and made == wrapped
+    assert getattr(made, "origin", None) == getattr(annotation, "origin", None)
+    made.attributes["b"] = 2
+    assert "b" not in annotation.attributes
+    if annotation.type.name == "bbox":
+        assert made.points == annotation.points and made.points is not annotation.points

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, annotations_list
-from datumaro_openimages_plugin.origin import ImportedFrom
+from datumaro_openimages_plugin.origin import ImportedFrom, copied
 from datumaro_openimages_plugin.transforms.base import Transform, chosen, is_machine, texts
 from datumaro_openimages_plugin.transforms.expansion import Expansion
 
@@ -155,14 +155,10 @@ def _count(made: Sequence[Any], label: int) -> int:
 
 def _copy(annotation: Any, label: int, groups: _Groups, occurrence: int) -> Any:
     if annotation.type is _LABEL:
-        return annotation.wrap(label=label, attributes=dict(annotation.attributes))
+        return copied(annotation, label=label)
     # An id belongs to one annotation, and a group to one object.
-    return annotation.wrap(
-        id=0,
-        label=label,
-        group=groups.of_copy(annotation.group, label, occurrence),
-        attributes=dict(annotation.attributes),
-    )
+    group = groups.of_copy(annotation.group, label, occurrence)
+    return copied(annotation, id=0, label=label, group=group)
 
 
 def _identity(annotation: Any, label: int | None) -> tuple[Any, ...]:
