@@ -178,9 +178,7 @@ ROW = Origin(None, 7)
     "annotation",
     [
         OriginLabel(3, id=5, group=6, attributes={"score": 1}, origin=ROW),
-        OriginBbox(
-            1, 2, 3, 4.5, label=3, id=5, group=6, z_order=2, attributes={"a": 1}, origin="r"
-        ),
+        OriginBbox(1, 2, 3, 4.5, label=3, id=5, group=6, z_order=2, origin=ROW),
         Bbox(1, 2, 3, 4, label=3, attributes={"a": 1}),
     ],
     ids=lambda a: type(a).__name__,
