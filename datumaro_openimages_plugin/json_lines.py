@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,11 @@ from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.arrays import texts_to_arrow
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.packed import open_table
+from datumaro_openimages_plugin.row_order import RowOrder
 from datumaro_openimages_plugin.tables import Column, OnError, Rows
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.origin import Origin
 
 __all__ = ["JsonLinesSink", "JsonLinesTable", "parsed", "replaced"]
 
@@ -235,6 +239,8 @@ class JsonLinesSink:
     ) -> None:
         self._path = path
         self._file: BinaryIO | None = None
+        self._written = ""
+        self._order = RowOrder()
         self._line_end: str | None = None
         self.columns = list(columns)
         self.count = 0
@@ -245,25 +251,27 @@ class JsonLinesSink:
             self._line_end = line_end
         return True
 
-    def raw(self, line: bytes) -> None:
-        """Writes a line."""
-        if self._file is None:
-            self._file = open(self._path(), "wb")  # noqa: SIM115 (closed by `close`)
-        self._file.write(line + (self._line_end or "\n").encode())
-        self.count += 1
+    def raw(self, line: bytes, origin: Origin | None = None) -> None:
+        """Writes a line; ``origin`` tells where it was read."""
+        self.raw_lines([line], [origin])
 
-    def raw_lines(self, lines: list[bytes]) -> None:
-        """Writes lines."""
-        for line in lines:
-            self.raw(line)
+    def raw_lines(self, lines: list[bytes], origins: Sequence[Origin | None] | None = None) -> None:
+        """Writes lines; each goes where it was read, if it was."""
+        if self._file is None:
+            self._written = self._path()
+            self._file = open(self._written, "wb")  # noqa: SIM115 (closed by `close`)
+        end = (self._line_end or "\n").encode()
+        self._file.writelines(line + end for line in lines)
+        self._order.read(origins or [None] * len(lines))
+        self.count += len(lines)
 
     def text_lines(self, lines: list[str]) -> None:
         """Writes lines."""
         self.raw_lines([line.encode("utf-8") for line in lines])
 
-    def row(self, fields: Mapping[str, Any]) -> None:
+    def row(self, fields: Mapping[str, Any], origin: Origin | None = None) -> None:
         """Writes an object."""
-        self.raw(self.line(fields))
+        self.raw(self.line(fields), origin)
 
     def line(self, fields: Mapping[str, Any]) -> bytes:
         """Renders an object."""
@@ -273,3 +281,4 @@ class JsonLinesSink:
         """Ends the file."""
         if self._file is not None:
             self._file.close()
+            self._order.restore(self._written, 0, quoted=False)

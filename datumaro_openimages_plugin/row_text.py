@@ -103,7 +103,7 @@ class RowText:
         """(n + 1,) int64: where each row's bytes begin; found when first asked for."""
         if self._offsets is None:
             self._check_unchanged()
-            self._offsets = _row_starts(self._file, self._start)
+            self._offsets = row_starts(self._file, self._start)
         return self._offsets
 
     def _check_unchanged(self) -> None:
@@ -132,15 +132,15 @@ def _positioned_read(file: BinaryIO) -> Callable[[int, int], bytes] | None:
         return None
 
 
-def _row_starts(file: BinaryIO, start: int) -> np.ndarray:
-    """(n + 1,) int64 byte offsets of rows; a line end inside quotes ends no row."""
+def row_starts(file: BinaryIO, start: int, quoted: bool = True) -> np.ndarray:
+    """(n + 1,) int64 byte offsets of rows; if ``quoted``, a line end in quotes ends no row."""
     file.seek(start)
     ends: list[np.ndarray] = []
     base, quotes = start, 0
     while block := file.read(16 << 20):
         data = np.frombuffer(block, np.uint8)
         at = np.flatnonzero(data == 10)
-        if quotes or b'"' in block:
+        if quoted and (quotes or b'"' in block):
             # Whether a count is odd is all that matters, so it may overflow; wider numbers would
             # take eight times the block.
             inside = (np.cumsum(data == 34, dtype=np.uint8) + quotes) & 1

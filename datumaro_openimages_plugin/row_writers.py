@@ -192,7 +192,8 @@ class _RowWriter:
         at, texts = self._render(np.flatnonzero((kinds == 0) & plain))
         for place, text in zip(at.tolist(), texts, strict=True):
             lines[place] = text.encode("utf-8")
-        self._sink.raw_lines([line for line in lines if line is not None])
+        written = [(line, origins[i]) for i, line in enumerate(lines) if line is not None]
+        self._sink.raw_lines([line for line, _ in written], [origin for _, origin in written])
 
     def _unchanged(
         self, at: np.ndarray, source: TableRows, origins: list[Any], lines: list[bytes | None]

@@ -6,7 +6,12 @@ import csv
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from datumaro_openimages_plugin.row_order import RowOrder
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.origin import Origin
 
 __all__ = ["CsvSink", "Sink", "csv_line"]
 
@@ -36,16 +41,16 @@ class Sink(Protocol):
     def accepts_raw(self, header: Sequence[str], line_end: str) -> bool:
         """Whether rows of a table with this header can be written as they stand."""
 
-    def raw(self, line: bytes) -> None:
-        """Writes a row as it stood in its file."""
+    def raw(self, line: bytes, origin: Origin | None = None) -> None:
+        """Writes a row as it stood in its file; ``origin`` tells where that was."""
 
-    def raw_lines(self, lines: list[bytes]) -> None:
-        """Writes rows that are rendered already."""
+    def raw_lines(self, lines: list[bytes], origins: Sequence[Origin | None] | None = None) -> None:
+        """Writes rows that are rendered already; each goes where it was read, if it was."""
 
     def text_lines(self, lines: list[str]) -> None:
         """Writes rows that are rendered already."""
 
-    def row(self, fields: Mapping[str, str]) -> None:
+    def row(self, fields: Mapping[str, str], origin: Origin | None = None) -> None:
         """Writes a row; columns that it lacks get their default."""
 
     def line(self, fields: Mapping[str, str]) -> bytes:
@@ -80,6 +85,9 @@ class CsvSink:
         self._written: str | None = None
         self._file: BinaryIO | None = None
         self._lines: list[bytes] = []
+        self._origins: list[Origin | None] = []  # of these lines
+        self._order = RowOrder()
+        self._start = 0  # where rows begin
         self._widths: list[tuple[int, int]] = []  # (rows before, columns then) where it grew
         self._headers: dict[tuple[str, ...], bool] = {}
         self.count = 0
@@ -98,29 +106,31 @@ class CsvSink:
             self._headers[key] = True
         return self.columns == list(header)
 
-    def raw(self, line: bytes) -> None:
-        """Writes a row as it stood in its file."""
-        self.raw_lines([line])
+    def raw(self, line: bytes, origin: Origin | None = None) -> None:
+        """Writes a row as it stood in its file; ``origin`` tells where that was."""
+        self.raw_lines([line], [origin])
 
     def text_lines(self, lines: list[str]) -> None:
         """Writes rows that are rendered already."""
         if lines:
             self._flush()
             self.count += len(lines)
+            self._order.new(len(lines))
             end = self._line_end or "\n"
             assert self._file is not None
             self._file.write((end.join(lines) + end).encode("utf-8"))
 
-    def raw_lines(self, lines: list[bytes]) -> None:
-        """Writes rows that are rendered already."""
+    def raw_lines(self, lines: list[bytes], origins: Sequence[Origin | None] | None = None) -> None:
+        """Writes rows that are rendered already; each goes where it was read, if it was."""
         self._lines += lines
+        self._origins += [None] * len(lines) if origins is None else origins
         self.count += len(lines)
         if len(self._lines) > _FLUSH:
             self._flush()
 
-    def row(self, fields: Mapping[str, str]) -> None:
+    def row(self, fields: Mapping[str, str], origin: Origin | None = None) -> None:
         """Writes a row; columns that it lacks get their default."""
-        self.raw_lines([self.line(fields)])
+        self.raw_lines([self.line(fields)], [origin])
 
     def line(self, fields: Mapping[str, str]) -> bytes:
         """Renders a row; columns that it lacks get their default."""
@@ -143,10 +153,12 @@ class CsvSink:
         if self._file is None:
             self._written = self._path()
             self._file = open(self._written, "wb")  # noqa: SIM115 (closed by `close`)
-            self._lines.insert(0, csv_line(self.columns).encode("utf-8"))
+            header = csv_line(self.columns) + (self._line_end or "\n")
+            self._start = self._file.write(header.encode("utf-8"))
         end = (self._line_end or "\n").encode()
         self._file.write(end.join(self._lines) + end if self._lines else b"")
-        self._lines = []
+        self._order.read(self._origins)
+        self._lines, self._origins = [], []
 
     def open(self) -> None:
         """Makes the file even if no row comes."""
@@ -154,14 +166,16 @@ class CsvSink:
             self._flush()
 
     def close(self) -> None:
-        """Writes what is left; fills up the rows written before a column was added."""
+        """Writes what is left, fills up rows written before a column was added, sorts rows."""
         if self._lines:
             self._flush()
         if self._file is None:
             return
         self._file.close()
+        assert self._written is not None
         if self._widths:
             self._fill_up()
+        self._order.restore(self._written, self._start)
 
     def _fill_up(self) -> None:
         assert self._written is not None
@@ -174,7 +188,9 @@ class CsvSink:
         ):
             rows = csv.reader(old)
             next(rows)
-            new.write(csv_line(self.columns) + end)
+            header = csv_line(self.columns) + end
+            self._start = len(header.encode("utf-8"))
+            new.write(header)
             for values in rows:
                 missing = self.columns[len(values) :]
                 new.write(csv_line(values + [self._default(name) for name in missing]) + end)

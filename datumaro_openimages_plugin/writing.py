@@ -155,9 +155,9 @@ def write_row(sink: Sink, origin: Any, fields: Mapping[str, str]) -> None:
     if origin is not None and origin.fields == fields:
         raw = origin.raw
         if raw is not None and sink.accepts_raw(list(fields), origin.line_end):
-            sink.raw(raw)
+            sink.raw(raw, origin)
             return
-    sink.row(fields)
+    sink.row(fields, origin)
 
 
 def missing_label(label: int | None, count: int) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
+import oi_files
 import pytest
+from datumaro.components.annotation import AnnotationType, Bbox
+from datumaro.components.dataset import Dataset
 from layouts import LAYOUTS, snapshot
 
 PROGRAM = """
@@ -55,8 +59,6 @@ def test_hash_seeds(tmp_path):
 @pytest.mark.parametrize("make", LAYOUTS.values(), ids=LAYOUTS.keys())
 def test_order_of_folders(make, tmp_path, monkeypatch):
     """File systems list names in any order; here in the reverse of two different ones."""
-    from datumaro.components.dataset import Dataset
-
     data = make(tmp_path / "data")
     found = []
     for reverse in (False, True):
@@ -85,3 +87,82 @@ def test_order_of_folders(make, tmp_path, monkeypatch):
             )
         found.append(snapshot(out))
     assert found[0] == found[1] and len(found[0]) > 3
+
+
+# The order of rows
+
+
+BOXES = "annotations/train-annotations-bbox.csv"
+
+
+def shuffled(root: Path) -> str:
+    """A dataset whose rows lie in no order of images; gives the box table."""
+    oi_files.base(root)
+    ids = "bacabbcab"
+    rows = [
+        f"{name},xclick,/m/1,1,0.01,0.{number}5,0,1,0,0,0,0,0" for number, name in enumerate(ids)
+    ]
+    oi_files.write(root, {BOXES: oi_files.BOX_HEADER + "\n".join(rows) + "\n"})
+    labels = "".join(
+        f"{name},verification,/m/{number % 4},1\n" for number, name in enumerate("baab")
+    )
+    name = "annotations/train-annotations-human-imagelabels.csv"
+    oi_files.write(root, {name: oi_files.LABEL_HEADER + labels})
+    return (root / BOXES).read_text()
+
+
+def test_rows_keep_their_order(tmp_path):
+    shuffled(tmp_path / "data")
+    before = snapshot(tmp_path / "data")
+    dataset = Dataset.import_from(str(tmp_path / "data"), "open_images")
+    out = tmp_path / "out"
+    dataset.export(str(out), "open_images", save_media=True, names="datumaro")
+    train = [line for line in before[BOXES].decode().splitlines() if not line.startswith("c")]
+    assert (out / BOXES).read_text().splitlines() == train
+    dataset.save()
+    name = "annotations/train-annotations-human-imagelabels.csv"
+    assert snapshot(out)[name] == before[name]
+
+
+def test_new_and_changed_rows_stay_with_those_before_them(tmp_path):
+    before = shuffled(tmp_path / "data").splitlines()
+    dataset = Dataset.import_from(str(tmp_path / "data"), "open_images")
+    item = dataset.get("b", "train")
+    boxes = [a for a in item.annotations if a.type is AnnotationType.bbox]
+    others = [a for a in item.annotations if a.type is not AnnotationType.bbox]
+    boxes[1].attributes["occluded"] = True
+    boxes.insert(3, Bbox(0, 0, 1, 1, label=2))
+    dataset.put(item.wrap(annotations=others + boxes[1:]))
+    dataset.remove("c", "test")
+    dataset.save()
+    after = (tmp_path / "data" / BOXES).read_text().splitlines()
+    ids = [line.partition(",")[0] for line in after[1:]]
+    # Without the first of b; a new one after its third.
+    assert ids == ["a", "a", "b", "b", "b", "a", "b"]
+    assert after[1] == before[2] and after[2] == before[4]
+    assert after[3].endswith(",1,0,0,0,0") and after[5].startswith("b,,/m/2,1,0")
+
+
+@pytest.mark.parametrize("kind", ["pickled", "merged"])
+def test_rows_without_a_table_follow_their_items(kind, tmp_path):
+    shuffled(tmp_path / "data")
+    dataset = Dataset.import_from(str(tmp_path / "data"), "open_images")
+    if kind == "pickled":
+        items = pickle.loads(pickle.dumps(list(dataset)))
+        dataset = Dataset.from_iterable(items, categories=dataset.categories())
+    else:
+        dataset.init_cache()
+        other = Dataset.import_from(str(tmp_path / "data"), "open_images")
+        other.transform("rename", regex="|^(.*)$|x\\1|")
+        dataset.update(other)
+    out = tmp_path / "out"
+    dataset.export(str(out), "open_images")
+    ids = [line.partition(",")[0] for line in (out / BOXES).read_text().splitlines()[1:]]
+    if kind == "pickled":
+        assert ids == sorted(ids, key=list(dict.fromkeys(i.id for i in dataset)).index)
+    else:
+        assert ids == [*"baabbab", *(f"x{name}" for name in "baabbab")]
+    back = Dataset.import_from(str(out), "open_images")
+    assert sum(len(item.annotations) for item in back) == sum(
+        len(item.annotations) for item in dataset
+    )

@@ -85,7 +85,8 @@ class NarrativeWriter:
         """Writes an item's captions."""
         for annotation in annotations:
             try:
-                self._sink.raw(self._line(annotation, item))
+                line = self._line(annotation, item)
+                self._sink.raw(line, getattr(annotation, "origin", None))
             except ValueError as error:
                 self._writing.refuse(error, item, annotation)
 
