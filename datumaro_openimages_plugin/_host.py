@@ -89,6 +89,7 @@ __all__ = [
     "image_from_bytes",
     "image_from_file",
     "is_plain_file",
+    "ready_thread",
     "renamed_labels",
     "round_points",
 ]
@@ -178,3 +179,16 @@ def renamed_labels(labels: LabelCategories, rename: Any) -> LabelCategories:
         members = [rename(name) for name in group.labels]
         renamed.add_label_group(group.name, members, group.group_type)
     return renamed
+
+
+def ready_thread() -> None:
+    """Lets this thread read pictures.
+
+    Datumaro 1.x keeps its image library in a context variable that only the thread has which
+    imported it; in any other one ``media.data`` raises a LookupError.
+    """
+    from datumaro.util import image
+
+    backend = getattr(image, "IMAGE_BACKEND", None)
+    if backend is not None and backend.get(None) is None:
+        backend.set(image.ImageBackend.cv2)

@@ -6,7 +6,7 @@ import argparse
 import difflib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,11 @@ class Choice:
     def narrows(self) -> bool:
         """Whether rows are chosen, rather than files alone."""
         return self != Choice(kinds=self.kinds, seed=self.seed)
+
+    @property
+    def is_shard(self) -> bool:
+        """Whether nothing but a shard is chosen."""
+        return self.shard is not None and replace(self, shard=None) == Choice(seed=self.seed)
 
     def __str__(self) -> str:
         """The choices that were made, in short."""

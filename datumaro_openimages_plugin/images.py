@@ -96,6 +96,9 @@ class Images:
         self._meta: tuple[np.ndarray, np.ndarray] | None = None
         self._row_of: np.ndarray = np.empty(0, np.int64)
         self._full: pa.Array | None = None  # ids of the first list, if it covers all subsets
+        #: (n,) int64 of each image among all that were read, None while nothing is left out.
+        self.numbers_before: np.ndarray | None = None
+        self._left_out: pa.Array | None = None  # ids of images that were not chosen
 
     # Reading the lists
 
@@ -245,6 +248,8 @@ class Images:
             (n,) int32: the new number of each image, -1 for those that are gone.
         """
         numbers = np.where(chosen, np.cumsum(chosen) - 1, -1).astype(np.int32)
+        self.numbers_before = np.flatnonzero(chosen)
+        self._left_out = self.ids.filter(bools_to_arrow(~chosen))
         self._drop(np.flatnonzero(~chosen))
         self._full = None
         return numbers
@@ -362,7 +367,7 @@ class Images:
             others: Whether those of images that are not here are asked for.
 
         Returns:
-            Those of images that are not here.
+            Those of images that are not here, and were not left out.
         """
         known = SizeTable.of(meta)
         at = IdIndex(known.names).look_up(self.ids)
@@ -372,6 +377,8 @@ class Images:
         if not others:
             return {}
         absent = IdIndex(self.ids).look_up(known.names) < 0
+        if self._left_out is not None:
+            absent &= IdIndex(self._left_out).look_up(known.names) < 0
         names = known.names.filter(bools_to_arrow(absent)).to_pylist()
         sizes = known.heights[absent].tolist(), known.widths[absent].tolist()
         return dict(zip(names, zip(*sizes, strict=True), strict=True))

@@ -173,6 +173,12 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         return next(self._reader.items(self._reader.find(str(id), subset or "default")), None)
 
     @property
+    def numbers_before(self) -> np.ndarray:
+        """(n,) int64: which number each image has among those that there are without a choice."""
+        before = self._reader.images.numbers_before
+        return np.arange(self._length) if before is None else before
+
+    @property
     def is_stream(self) -> bool:
         """Whether items are made anew by each iteration."""
         return self._stream

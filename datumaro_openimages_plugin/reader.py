@@ -117,8 +117,9 @@ class Reader:
         if display_names:
             every = replace(self.classes, names=tuple(self.labels.names))
             self._shown.update(unique_display_names(every))
-        sizes = self._sizes(image_meta)
-        other_sizes.update(self.images.set_sizes(sizes, others=not self._shared.left_out))
+        # Shards are joined again; another choice is a smaller dataset, with only what is its own.
+        others = not self._shared.left_out or self._choice.is_shard
+        other_sizes.update(self.images.set_sizes(self._sizes(image_meta), others=others))
         if self._refused:
             self._shared.left_out.append(f"{self._refused} rows with errors")
         self._missing: set[str] | None = None
