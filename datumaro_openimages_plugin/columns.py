@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from datumaro_openimages_plugin.arrays import is_null, to_arrow, to_numpy
 from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.values import ABOVE_FRAC, BELOW_FRAC
 
 __all__ = [
     "ARROW_TYPES",
@@ -230,8 +231,9 @@ def _check_places(rows: Rows, column: Column, report: ReportRows) -> None:
     if column.fraction and len(numbers):
         # NaN stands for empty and was seen to before.
         low, high = np.nanmin(numbers, initial=0), np.nanmax(numbers, initial=0)
-        if low <= -1 or high >= 2:
-            report(np.flatnonzero((numbers <= -1) | (numbers >= 2)), column.name, _NO_FRACTION)
+        if low <= BELOW_FRAC or high >= ABOVE_FRAC:
+            far = (numbers <= BELOW_FRAC) | (numbers >= ABOVE_FRAC)
+            report(np.flatnonzero(far), column.name, _NO_FRACTION)
     if column.above in rows.number:
         swapped = numbers < rows.number[column.above]
         if swapped.any():

@@ -7,6 +7,7 @@ made together, and each item when its turn comes.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -122,7 +123,9 @@ class Reader:
         other_sizes.update(self.images.set_sizes(self._sizes(image_meta), others=others))
         if self._refused:
             self._shared.left_out.append(f"{self._refused} rows with errors")
-        self._missing: set[str] | None = None
+        # What the items made so far lack, and how many were made; None when that was reported.
+        self._lacking: Counter[str] = Counter()
+        self._made_items: int | None = 0
         self._report_files()
 
     def _on_error(self, error: FormatError) -> None:
@@ -288,17 +291,29 @@ class Reader:
 
     def items(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
         """Makes the items of some images, a batch at a time."""
-        missing = 0
         for start in range(0, len(numbers), _BATCH):
             for item in self._items(numbers[start : start + _BATCH]):
-                missing += item.media is None
+                self._lacking["images"] += item.media is None
                 yield item
-        if missing and self._missing is None and len(numbers) == len(self.images):
-            self._missing = set()
+        if self._made_items is not None:
+            self._made_items += len(numbers)
+            if self._made_items >= len(self.images):
+                self._made_items = None
+                self._report_lacking()
+
+    def _report_lacking(self) -> None:
+        """One line for each sort of picture that is missing, when every item was made once."""
+        if self._lacking["images"]:
             log.warning(
                 "%d of %d images have no file in the dataset; their items have no media",
-                missing,
-                len(numbers),
+                self._lacking["images"],
+                len(self.images),
+            )
+        if self._lacking["masks"]:
+            log.warning(
+                "%d of %d masks have no picture in the dataset; their rows are kept",
+                self._lacking["masks"],
+                len(self.tables["masks"]),
             )
 
     def _items(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
@@ -341,7 +356,7 @@ class Reader:
             file = files[at]
             size = sizes[at] = None if file is None else header_size(self._source, file)
             heights[at], widths[at] = size or (1, 1)
-        return Batch(numbers, heights, widths, sizes, subsets, self.files)
+        return Batch(numbers, heights, widths, sizes, subsets, self.files, self._lacking)
 
     def _has(self, kind: Kind) -> bool:
         """Whether there is something of a kind to give to items."""

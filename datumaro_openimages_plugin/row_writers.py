@@ -20,7 +20,13 @@ from datumaro_openimages_plugin.extras import column_text
 from datumaro_openimages_plugin.kinds import boxes, labels, machine_labels
 from datumaro_openimages_plugin.rows import TableRows
 from datumaro_openimages_plugin.sinks import Sink, csv_line
-from datumaro_openimages_plugin.values import flag_from_text, flag_text, score_text
+from datumaro_openimages_plugin.values import (
+    ABOVE_FRAC,
+    BELOW_FRAC,
+    flag_from_text,
+    flag_text,
+    score_text,
+)
 from datumaro_openimages_plugin.writing import Refuse, missing_label
 
 __all__ = ["BoxWriter", "LabelWriter", "MachineLabelWriter"]
@@ -451,7 +457,12 @@ class BoxWriter(_RowWriter):
         points = self._points(at)
         good = np.isfinite(points).all(axis=1)
         good &= (points[:, 2] >= points[:, 0]) & (points[:, 3] >= points[:, 1])
-        for i in at[~good].tolist():
-            error = ValueError(f"has corners {self._annotations[i].points}, which are no box")
-            self._refuse(error, self._items[i], self._annotations[i])
-        return at[good]
+        frac = points / self._size_array(at)[:, [1, 0, 1, 0]]
+        inside = ((frac > BELOW_FRAC) & (frac < ABOVE_FRAC)).all(axis=1)
+        for place in np.flatnonzero(~(good & inside)).tolist():
+            i = int(at[place])
+            reason = f"has corners {self._annotations[i].points}, which are no box"
+            if good[place]:
+                reason = "reaches out of the image by more than the image's size"
+            self._refuse(ValueError(reason), self._items[i], self._annotations[i])
+        return at[good & inside]

@@ -23,7 +23,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["box_id_text", "coordinate_text", "flag_from_text", "flag_text", "score_text"]
+__all__ = [
+    "ABOVE_FRAC",
+    "BELOW_FRAC",
+    "box_id_text",
+    "coordinate_text",
+    "flag_from_text",
+    "flag_text",
+    "score_text",
+]
+
+#: A place in fractions of the image lies between these: shapes may reach out of their image, but by
+#: less than its size; numbers farther out are pixels.
+BELOW_FRAC, ABOVE_FRAC = -1, 2
 
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 #: Separators and what Windows forbids, control characters, line ends, lone surrogates.
@@ -147,6 +159,8 @@ def coordinate_text(value: float) -> str:
     """
     if not math.isfinite(value):
         raise ValueError(f"coordinate {value} is not a finite number")
+    if not BELOW_FRAC < value < ABOVE_FRAC:
+        raise ValueError("reaches out of the image by more than the image's size")
     text = f"{value:.9f}".rstrip("0")
     if text.endswith("."):
         text += "0"

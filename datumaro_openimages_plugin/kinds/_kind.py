@@ -6,6 +6,7 @@ one `KindTable`, sorted by image once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ class Batch:
     """Some images whose annotations are made together.
 
     ``heights_px``, ``widths_px``: (n,) int32, 1 where an image's size is not known, so that its
-    points are fractions of the image.
+    points are fractions of the image. ``lacking`` counts what kinds miss pictures for.
     """
 
     images: np.ndarray
@@ -73,6 +74,7 @@ class Batch:
     sizes: list[tuple[int, int] | None]
     subsets: list[str]
     files: DatasetFiles
+    lacking: Counter[str]
 
 
 @dataclass(frozen=True)

@@ -266,6 +266,8 @@ def coordinates(
             return {name: old[name] for name in COORDINATES}
     if size is None:
         return None
+    if x2 < x1 or y2 < y1:
+        raise ValueError(f"has corners {list(points)}, which are no box")
     return {
         "XMin": coordinate_text(x1 / width),
         "XMax": coordinate_text(x2 / width),

@@ -107,6 +107,7 @@ def from_rows(
         if not math.isnan(iou):
             attributes["predicted_iou"] = iou
         reader = batch.files.mask_reader(path or "", batch.subsets[at])
+        batch.lacking["masks"] += reader is None
         image = MaskImage(reader, path or "", batch.sizes[at])
         yield OriginMask(
             image=image,
@@ -212,6 +213,8 @@ def is_untouched(annotation: Any) -> bool:
 def encode_mask(mask: np.ndarray) -> bytes:
     """A 1-bit PNG of a (h, w) mask, object white, as the published masks are."""
     picture = np.where(np.asarray(mask) != 0, 255, 0).astype(np.uint8)
+    if picture.ndim != 2 or not picture.size:
+        raise ValueError(f"has a picture of shape {picture.shape}; it needs a height and a width")
     done, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_BILEVEL, 1])
     if not done:
         raise ValueError("has a picture that cannot be encoded")
