@@ -68,7 +68,7 @@ def test_damaged_rows_of_boxes(rows, message, tmp_path):
 
 
 def test_the_wrong_kind_of_csv(tmp_path):
-    with pytest.raises(FormatError, match="the column ImageWidth is missing"):
+    with pytest.raises(FormatError, match="column ImageWidth: there is no such column"):
         evaluate(dataset(TRUTH), csv_file(tmp_path, BOXES), masks=True)
 
 

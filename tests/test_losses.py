@@ -49,8 +49,8 @@ def test_boxes_without_picture_are_written(tmp_path):
     assert "a 30 60" in (out / "annotations/images.meta").read_text().splitlines()
     moved = read(out)
     moved.init_cache()
-    moved.get("a", "train").annotations[0].points[0] = 30.0
-    assert next(rows(save(moved, tmp_path / "moved"), "bbox"))["XMin"] == "0.5"
+    moved.get("a", "train").annotations[0].points[0] = 9.0
+    assert next(rows(save(moved, tmp_path / "moved"), "bbox"))["XMin"] == "0.15"
 
 
 def test_boxes_of_unknown_size_are_written_as_they_stood(tmp_path, caplog):
