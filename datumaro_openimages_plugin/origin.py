@@ -8,16 +8,13 @@ leave out: they compare as their base classes do, in both orders, and keep their
 
 from __future__ import annotations
 
-import uuid
-import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import attr
 
 from datumaro_openimages_plugin._host import Bbox, Caption, DatasetItem, Label, Mask, Points
-from datumaro_openimages_plugin.classes import ClassList
+from datumaro_openimages_plugin.imported import ImportedFrom
 
 __all__ = [
     "ImageOrigin",
@@ -33,53 +30,6 @@ __all__ = [
     "copied",
     "other_fields",
 ]
-
-
-@dataclass(frozen=True)
-class ImportedFrom:
-    """What all rows of one import share.
-
-    Args:
-        classes: The classes.
-        root: The dataset's folder or zip.
-        shown: LabelName -> the name its label was given instead.
-        other_sizes: (height, width) in pixels of images that only ``images.meta`` names.
-        lists: Kind of file -> content, of the lists (see `names.LISTS`) that go with the dataset.
-        left_out: Why the import has only a part of what its files hold, a reason each; empty
-            where it has everything. Such a dataset is not saved over those files. Filled while
-            the files are read.
-        kinds: Names of the kinds of annotation that were read; filled likewise.
-        show_columns: Whether attributes show the columns that Datumaro has no place for.
-        token: Tells imports apart in pickles.
-    """
-
-    classes: ClassList
-    root: str
-    shown: Mapping[str, str] = field(default_factory=dict)
-    other_sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    lists: Mapping[str, bytes] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=list)
-    show_columns: bool = False
-    token: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        _imports.setdefault(self.token, self)
-        return _restored, tuple(getattr(self, known.name) for known in fields(self))
-
-    @property
-    def partial(self) -> str | None:
-        """What was left out of the import, as text, or None."""
-        return ", ".join(self.left_out) or None
-
-
-#: Imports by token: objects that are pickled one by one share theirs again when they come back.
-_imports: weakref.WeakValueDictionary[str, ImportedFrom] = weakref.WeakValueDictionary()
-
-
-def _restored(*values: Any) -> ImportedFrom:
-    made = ImportedFrom(*values)
-    return _imports.setdefault(made.token, made)
 
 
 class RowSource(Protocol):

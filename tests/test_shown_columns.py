@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import logging
 import pickle
+import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from datumaro.components.dataset import Dataset
 from rich_data import bytes_below, contents, read, rows, save
 from shapes_data import dataset_of, item_with, picture_in
 
+from datumaro_openimages_plugin import imported
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
 
@@ -154,6 +157,24 @@ def test_objects_that_are_pickled_one_by_one_share_their_import_again(rich, tmp_
     dataset.export(str(tmp_path / "out"), OpenImagesExporter, save_media=True)
     for kind in rich_data.KINDS:
         assert contents(tmp_path / "out", kind) == contents(rich, kind)
+
+
+def test_pickles_that_come_to_another_process(rich, tmp_path, monkeypatch):
+    """Where nothing is known of the import, and its files are gone."""
+    kept = rich_data.make(tmp_path / "kept")
+    before = read(rich)
+    data = [pickle.dumps(item) for item in before]
+    shutil.rmtree(rich / "annotations")
+    monkeypatch.setattr(imported, "_imports", weakref.WeakValueDictionary())
+    imported._last.clear()
+    items = [pickle.loads(one) for one in data]
+    (shared,) = {id(item.origin.dataset): item.origin.dataset for item in items}.values()
+    original = next(iter(before)).origin.dataset
+    assert shared is not original and shared == original and shared.token == original.token
+    dataset = Dataset.from_iterable(items, categories=before.categories())
+    out = save(dataset, tmp_path / "out")
+    for name, expected in bytes_below(kept, ".").items():
+        assert (out / name).read_bytes() == expected, name
 
 
 def test_a_new_item_has_no_columns(tmp_path):
