@@ -21,7 +21,7 @@ from datumaro_openimages_plugin.images import Images
 from datumaro_openimages_plugin.kinds import KINDS
 from datumaro_openimages_plugin.kinds._kind import Kind, KindTable, Part
 
-__all__ = ["choose", "missing_images", "missing_of"]
+__all__ = ["choose", "images_with", "missing_images", "missing_of"]
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +114,18 @@ def choose(
         log.warning("nothing is chosen: no image has all of %s", choice)
     _leave_out(chosen, rows, images)
     return not chosen.all() or before > sum(one.part.rows.count for one in rows)
+
+
+def images_with(
+    tables: Mapping[str, KindTable], images: Images, classes: Collection[int | str]
+) -> np.ndarray:
+    """Numbers of the images that rows read so far give one of some classes, denied ones too."""
+    found = np.zeros(len(images), bool)
+    for kind in KINDS:
+        for part in tables[kind.name].parts:
+            rows = _Rows(kind, part, part.image >= 0)
+            found[part.image[rows.wanted & rows.of_classes(set(classes))]] = True
+    return np.flatnonzero(found)
 
 
 def _by_name(choice: Choice, images: Images) -> np.ndarray:

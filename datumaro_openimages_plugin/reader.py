@@ -34,6 +34,7 @@ from datumaro_openimages_plugin.choose_names import ClassNames
 from datumaro_openimages_plugin.classes import categories_from_classes, unique_display_names
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.files import DatasetFiles
+from datumaro_openimages_plugin.first_look import classes_meant, likely_keys, scans_for
 from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text
 from datumaro_openimages_plugin.items import make_item, show_columns
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
@@ -45,7 +46,7 @@ from datumaro_openimages_plugin.packed import read_unpacked
 from datumaro_openimages_plugin.progress import Steps
 from datumaro_openimages_plugin.read_classes import read_classes
 from datumaro_openimages_plugin.rows import TableRows
-from datumaro_openimages_plugin.tables import OnError
+from datumaro_openimages_plugin.tables import Column, OnError
 
 __all__ = ["Reader"]
 
@@ -202,16 +203,19 @@ class Reader:
         self._shared.kinds.extend(kind.name for kind in kinds)
         # Of rows that are not chosen, only what tells it is read.
         first = {kind.name: self._choice.columns(kind, columns[kind.name]) for kind in kinds}
-        for kind in kinds:
-            table = self.tables[kind.name]
-            self.files.report_choice(kind.name)
-            for file in self.files.best(kind.name):
-                if file.subset in self._skipped:
-                    continue
-                opened = kind.opened(self._source, file.name)
-                opened.moved = steps.done
-                subset = self._subset(file)
-                table.read(opened, first[kind.name], self.images, subset, self._on_error)
+        opened = self._opened(kinds, steps)
+        classes = classes_meant(self._choice, self.classes, self.labels)
+        scans = scans_for(classes, [table for _, _, table in opened])
+        for number, one in enumerate(opened):
+            if number not in scans:
+                self._read(*one, first)
+        if scans:
+            keys = likely_keys(scans, self.tables, self.images, classes)
+            for number, scan in scans.items():
+                self._read(*opened[number], first, scan.rows_of(keys))
+            order = {id(table): number for number, (_, _, table) in enumerate(opened)}
+            for kind in kinds:
+                self.tables[kind.name].parts.sort(key=lambda part: order[id(part.table)])
         partial = False
         if self._choice.narrows:
             names = ClassNames(self.classes, self.labels.names)
@@ -228,6 +232,29 @@ class Reader:
             if kind.link is not None:
                 kind.link(self.tables, self.labels)
         return partial
+
+    def _opened(self, kinds: Sequence[Kind], steps: Steps) -> list[tuple[Kind, FoundFile, Any]]:
+        opened = []
+        for kind in kinds:
+            self.files.report_choice(kind.name)
+            for file in self.files.best(kind.name):
+                if file.subset not in self._skipped:
+                    table: Any = kind.opened(self._source, file.name)
+                    table.moved = steps.done
+                    opened.append((kind, file, table))
+        return opened
+
+    def _read(
+        self,
+        kind: Kind,
+        file: FoundFile,
+        table: Any,
+        columns: Mapping[str, Sequence[Column]],
+        rows: np.ndarray | None = None,
+    ) -> None:
+        subset = self._subset(file)
+        mine = columns[kind.name]
+        self.tables[kind.name].read(table, mine, self.images, subset, self._on_error, rows)
 
     def _subset(self, file: FoundFile) -> str:
         if file.subset is not None:

@@ -6,7 +6,7 @@ import csv
 import functools
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -78,6 +78,27 @@ class RowText:
         block = self._read_at(base, end - base)
         bounds = zip((starts - base).tolist(), (stops - base).tolist(), strict=True)
         return [block[start:stop].rstrip(b"\r\n") for start, stop in bounds]
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self._row_offsets()) - 1
+
+    def blocks(self, size: int) -> Iterator[tuple[bytes, np.ndarray]]:
+        """All rows, some together: their bytes, and (n,) int64 where each begins in these.
+
+        Args:
+            size: About how many bytes a block has.
+        """
+        offsets = self._row_offsets()
+        first, count = 0, len(offsets) - 1
+        while first < count:
+            last = int(np.searchsorted(offsets, offsets[first] + size))
+            last = min(max(last, first + 1), count)
+            start = int(offsets[first])
+            data = self._read_at(start, int(offsets[last]) - start)
+            yield data, offsets[first:last] - start
+            first = last
 
     def values(self, row: int) -> list[str]:
         """The fields of a row, in the order of `header`; a short row gives fewer.

@@ -62,10 +62,16 @@ class CsvTable:
         #: The bytes of a row, and of some rows, without their line ends; the fields of a row.
         self.raw = self._text.raw
         self.raws = self._text.raws
+        self.blocks = self._text.blocks
         self.values = self._text.values
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an open table is not pickled; its rows are")
+
+    @property
+    def count(self) -> int:
+        """How many rows there are; the file is gone through for it once."""
+        return self._text.count
 
     def actual(self, column: str) -> str | None:
         """The header's spelling of a published column name, None where the file lacks it."""

@@ -19,6 +19,7 @@ from datumaro_openimages_plugin.choice import Choice, add_arguments
 from datumaro_openimages_plugin.choose import missing_images
 from datumaro_openimages_plugin.errors import FormatError, OptionError, SaveError
 from datumaro_openimages_plugin.kinds import KINDS
+from datumaro_openimages_plugin.line_scan import LineScan
 from datumaro_openimages_plugin.loader import register, unregister
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor, OpenImagesImporter
 
@@ -420,32 +421,44 @@ def test_rows_that_arrow_cannot_read_are_chosen_too(ids, tmp_path):
     assert second.origin.fields["IsInside"] == ""
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_choice_is_what_filtering_everything_gives(seed, tmp_path):
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("published_ids", [True, False])
+def test_a_choice_is_what_filtering_everything_gives(published_ids, seed, tmp_path, monkeypatch):
     random = Random(seed)
-    labels = ["cat", "dog", "car", "kite"]
-    images = [f"i{number:02}" for number in range(30)]
-    lines = [box(random.choice(images), random.choice(labels)) for _ in range(300)]
+    scanned = []
+    of = LineScan.of
+    monkeypatch.setattr(LineScan, "of", lambda *args: scanned.append(of(*args)) or scanned[-1])
+    labels = ["cat", "dog", "car", "kite", *(f"o{letter}" for letter in "abcdefghijkl")]
+    images = [f"{number:016x}" if published_ids else f"i{number:03}" for number in range(400)]
+    lines = [box(random.choice(images), random.choice(labels)) for _ in range(600)]
     human = [
         f"{random.choice(images)},,/m/{random.choice(labels)},{random.choice('01')}\n"
-        for _ in range(60)
+        for _ in range(90)
     ]
-    root = write(
-        tmp_path,
-        {BOXES.format("train"): BOX_HEADER + "".join(lines),
-         LABELS.format("train"): LABEL_HEADER + "".join(human)},
-    )  # fmt: skip
+    files = {
+        "annotations/class-descriptions.csv": "".join(f"/m/{name},{name}\n" for name in labels),
+        BOXES.format("train"): BOX_HEADER + "".join(lines),
+        LABELS.format("train"): LABEL_HEADER + "".join(human),
+    }
+    if seed % 2:
+        listed = [(image, random.choice(["train", "test"])) for image in images]
+        files["annotations/image_ids_and_rotation.csv"] = image_list(*listed)
+    root = write(tmp_path, files)
     everything = chosen(root)
-    wanted = random.sample(labels, 2)
-    ids = random.sample(images, random.choice([1, 5, 25]))
+    assert not scanned
+    wanted = random.sample(labels, 1 + seed % 3)
     expected = {
         image: [a for a in found if a.strip("-")[:-2] in wanted]
         for image, found in everything.items()
-        if image in ids and any(a[:-2] in wanted for a in found)
+        if any(a[:-2] in wanted for a in found)
     }
-    choice = {"classes": [f"/m/{label}" for label in wanted], "image_ids": ids}
+    choice = {"classes": [f"/m/{label}" for label in wanted]}
     assert chosen(root, only_matching=True, **choice) == expected
     assert chosen(root, **choice) == {image: everything[image] for image in expected}
+    assert any(scanned) is published_ids or len(wanted) == 3  # which may be too many rows
+    ids = random.sample(sorted(everything), random.choice([1, 5, 50]))
+    some = {image: everything[image] for image in expected if image in ids}
+    assert chosen(root, image_ids=ids, **choice) == some
 
 
 # All kinds, in the sample

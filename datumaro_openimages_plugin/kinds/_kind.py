@@ -251,22 +251,32 @@ class KindTable:
         images: Images,
         subset: str,
         on_error: OnError,
+        chosen: np.ndarray | None = None,
     ) -> None:
-        """Reads one file of the kind."""
-        rows = table.read(columns, on_error)
+        """Reads one file of the kind, or those of its rows whose ascending numbers are given."""
+        if chosen is None:
+            rows = table.read(columns, on_error)
+            count = rows.count
+        else:
+            assert isinstance(table, CsvTable)
+            rows = table.read(columns, on_error, chosen)
+            count = table.count
         ids = rows.run.pop("ImageID", None) or Runs.of(rows.text.pop("ImageID"))
         valid = rows.valid
 
         def once(error: FormatError) -> None:
             # A row that was reported already is left out anyway.
-            if valid is None or error.row is None or valid[error.row - 1]:
+            row = None if valid is None or error.row is None else error.row - 1
+            if row is not None and chosen is not None:
+                row = int(np.searchsorted(chosen, row))
+            if valid is None or row is None or valid[row]:
                 on_error(error)
 
         numbers = images.find(ids, subset, table.name, once)
         if valid is not None:
             numbers[~valid] = -1
         self.files += 1
-        self.parts.append(Part(table, numbers, rows, rows.count))
+        self.parts.append(Part(table, numbers, rows, count, chosen))
         # Arrow keeps the memory of the whole file for later otherwise.
         pa.default_memory_pool().release_unused()
 
