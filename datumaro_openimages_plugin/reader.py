@@ -320,7 +320,9 @@ class Reader:
         """Makes the items of some images, a batch at a time."""
         for start in range(0, len(numbers), _BATCH):
             for item in self._items(numbers[start : start + _BATCH]):
-                self._lacking["images"] += item.media is None
+                if item.media is None:
+                    self._lacking["images"] += 1
+                    log.debug("no file of the image %s/%s", item.subset, item.id)
                 yield item
         if self._made_items is not None:
             self._made_items += len(numbers)

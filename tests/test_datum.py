@@ -202,3 +202,39 @@ def test_help_of_the_export_is_ours(datum, capsys):
 
 def test_the_class_in_use_is_ours():
     assert Environment().extractors["open_images"] is OpenImagesExtractor
+
+
+# Damaged files
+
+
+def told(capsys, root: Path) -> str:
+    """What `datum convert` says of a dataset that it refuses."""
+    with pytest.raises(BaseException) as caught:  # 0.3.1 and 1.x end differently
+        code = cli.main(["convert", "-if", "open_images", "-i", str(root), "-f", "coco"])
+        raise SystemExit(code)
+    assert str(caught.value) != "0"
+    said = capsys.readouterr().err
+    chain, error = "", caught.value
+    while error is not None:
+        chain += f"\n{error}"
+        error = error.__cause__
+    return said + chain
+
+
+@pytest.fixture
+def damaged(in_tmp):
+    shutil.copytree(V7, in_tmp / "damaged")
+    return in_tmp / "damaged" / "annotations/oidv6-train-annotations-bbox.csv"
+
+
+def test_a_damaged_row_is_told_in_one_line(damaged, capsys, caplog):
+    damaged.write_text(damaged.read_text().replace("0.166667", "wide", 1))
+    text = told(capsys, damaged.parents[1]) + caplog.text
+    assert "row 1, column XMin, image '0a1b2c3d4e5f6071': is not a number" in text
+    assert "Traceback" not in text
+
+
+def test_a_damaged_file_is_told_with_what_to_do(damaged, capsys, caplog):
+    damaged.write_text("")
+    text = told(capsys, damaged.parents[1]) + caplog.text
+    assert f"{damaged.name}: the file is empty; a header row is needed" in text

@@ -277,3 +277,15 @@ def test_attributes_of_outlines_that_share_a_mask_are_counted(picture, tmp_path,
     exported(tmp_path / "out", picture, first, second, third)
     (message,) = warnings_of(caplog)
     assert "part of another one's mask: 1 not written" in message
+
+
+def test_a_flood_of_missing_pictures_is_one_line_and_details_for_those_who_ask(tmp_path, caplog):
+    images = [(f"{number:04}", "train") for number in range(2500)]
+    made = {"annotations/train-images-with-rotation.csv": oi_files.image_list(*images)}
+    oi_files.write(tmp_path, {**made, "annotations/class-descriptions.csv": "/m/0,Zero\n"})
+    caplog.set_level("DEBUG")
+    assert len(list(read(tmp_path))) == 2500
+    plugin = [r for r in caplog.records if r.name.startswith("datumaro_openimages_plugin")]
+    loud = [r.getMessage() for r in plugin if r.levelname != "DEBUG"]
+    assert loud == ["2500 of 2500 images have no file in the dataset; their items have no media"]
+    assert "no file of the image train/0042" in [r.getMessage() for r in plugin]
