@@ -1,30 +1,34 @@
 """Times this plugin against the format that is built into Datumaro.
 
-    python benchmarks/compare.py --images 20000
+    python benchmarks/compare.py
+    python benchmarks/compare.py --scenario stream --scale 0.1 --pairs 3
 
-Both read the same generated dataset in turn (ours, built-in, ours, …), each time in a process of
-its own, and must find the same. Importing modules is not timed.
+Both work on the same generated dataset in turn (ours, built-in, ours, …), each time in a process of
+its own, and must find the same. Importing modules is not timed. Ratios are medians of the ratios of
+the pairs, since what else the machine does then meets both alike.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import importlib.util
 import json
 import logging
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from data import make_dataset, options_from, options_parser
+from data import Options, make_dataset
+from scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = ("ours", "built-in")
@@ -33,88 +37,6 @@ OURS = "datumaro_openimages_plugin.plugin"
 BUILT_IN = {
     "datumaro.plugins.data_formats.open_images": "OpenImagesBase",
     "datumaro.plugins.open_images_format": "OpenImagesExtractor",
-}
-
-
-# What is timed: a function of the class and the dataset's path that tells what it found
-
-
-def open_(cls: Any, path: str) -> dict[str, int]:
-    """Until subsets and categories are known."""
-    extractor = cls(path)
-    labels = next(iter(extractor.categories().values()))
-    return {"subsets": len(extractor.subsets()), "labels": len(labels)}
-
-
-def stream(cls: Any, path: str) -> dict[str, int]:
-    """Each annotation is looked at, items are dropped."""
-    return visit(cls(path))
-
-
-def cached(cls: Any, path: str) -> dict[str, int]:
-    """Through ``Dataset.import_from``, which keeps every item; then each annotation."""
-    from datumaro.components.dataset import Dataset
-
-    dataset = Dataset.import_from(path, "open_images")
-    dataset.init_cache()
-    return visit(dataset)
-
-
-def visit(items: Any) -> dict[str, int]:
-    """Counts of what is there, and sums that show that it was looked at."""
-    from datumaro.components.annotation import AnnotationType
-
-    bbox = AnnotationType.bbox
-    images = annotations = boxes = label_sum = group_sum = attributes = 0
-    point_sum = 0.0
-    # Plain sums, so that what is timed is the reading and not the adding up.
-    for item in items:
-        images += 1
-        for annotation in item.annotations:
-            annotations += 1
-            label_sum += annotation.label
-            group_sum += annotation.group
-            attributes += len(annotation.attributes)
-            if annotation.type is bbox:
-                boxes += 1
-                point_sum += annotation.points[2]
-    return {
-        "images": images,
-        "annotations": annotations,
-        "boxes": boxes,
-        "labels, sum": label_sum,
-        "groups, sum": group_sum,
-        "attributes": attributes,
-        "points, sum": round(point_sum),
-    }
-
-
-def choose(cls: Any, path: str) -> dict[str, int]:
-    """A thousand images of one class: chosen at import, or loaded with all others and filtered."""
-    boxes = next(Path(path).rglob("*-annotations-bbox.csv"))
-    with open(boxes) as file:
-        name = [next(file) for _ in range(2)][1].split(",")[2]
-    if cls.__module__ == OURS:
-        chosen = list(cls(path, classes=[name], max_images=1000))
-        label = chosen[0].annotations[0].origin.source.label_names.index(name)
-    else:
-        extractor = cls(path)
-        label = next(iter(extractor.categories().values())).find(name)[0]
-        chosen = []
-        for item in extractor:
-            if any(a.label == label and a.attributes["score"] for a in item.annotations):
-                chosen.append(item)
-                if len(chosen) == 1000:
-                    break
-    of_class = sum(any(a.label == label for a in item.annotations) for item in chosen)
-    return {"images": len(chosen), "of the class": of_class}
-
-
-SCENARIOS: dict[str, Callable[[Any, str], dict[str, int]]] = {
-    "open": open_,
-    "stream": stream,
-    "cached": cached,
-    "choose": choose,
 }
 
 
@@ -132,9 +54,9 @@ def class_of(side: str) -> Any:
 
     if side == "ours":
         import datumaro_openimages_plugin
-        import datumaro_openimages_plugin.reader
-        import datumaro_openimages_plugin.staging  # not to be timed
 
+        for module in ("reader", "staging", "exporting", "row_writers", "mask_writer", "choose"):
+            importlib.import_module(f"datumaro_openimages_plugin.{module}")  # not to be timed
         datumaro_openimages_plugin.register()
         module, name = OURS, "OpenImagesExtractor"
     else:
@@ -163,12 +85,15 @@ def _exists(module: str) -> bool:
 def work(side: str, scenario: str, path: str) -> None:
     """Runs a scenario once and prints seconds, peak memory and findings as JSON."""
     logging.disable(logging.CRITICAL)  # one line per image without a picture
-    cls = class_of(side)
+    chosen = SCENARIOS[scenario]
+    run = (chosen.ours if side == "ours" else chosen.built_in)(class_of(side), path)
     gc.collect()
     started, started_cpu = time.perf_counter(), time.process_time()
-    found = SCENARIOS[scenario](cls, path)
+    found = run()
     wall, cpu = time.perf_counter() - started, time.process_time() - started_cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if callable(found):  # a look at what was written, which is not part of writing it
+        found = found()
     unit = 1 if sys.platform == "darwin" else 1024
     print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak * unit / 1e6, "found": found}))
 
@@ -191,68 +116,79 @@ def run(side: str, scenario: str, path: str) -> dict[str, Any]:
 def compare(scenario: str, path: str, pairs: int) -> dict[str, list[dict[str, Any]]]:
     """Runs of both sides, in turn."""
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
+    found: list[Any] = []
     for _ in range(pairs):
         for side in SIDES:
             runs[side].append(run(side, scenario, path))
-    ours, built_in = (runs[side][0]["found"] for side in SIDES)
-    assert ours == built_in, f"{scenario}: {ours} is not {built_in}"
+            found.append(runs[side][-1]["found"])
+            assert found[-1] == found[0], f"{scenario}, {side}: {found[-1]} is not {found[0]}"
     return runs
 
 
-def table_rows(scenario: str, runs: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Lines of a Markdown table."""
-    keys = ("wall", "cpu", "peak")
-    medians = {
-        side: {key: statistics.median(run[key] for run in runs[side]) for key in keys}
-        for side in SIDES
-    }
-    rows = []
-    for side in SIDES:
-        walls = [run["wall"] for run in runs[side]]
-        median = medians[side]
-        cells = [
-            scenario,
-            side,
-            f"{median['wall']:.3f}",
-            f"{min(walls):.3f}-{max(walls):.3f}",
-            f"{median['cpu']:.3f}",
-            f"{median['peak']:.0f}",
-        ]
-        if side == "ours":
-            ratios = [medians["built-in"][key] / median[key] for key in keys]
-            cells.append(" / ".join(f"{ratio:.1f}" for ratio in ratios))
-        else:
-            cells.append("")
-        rows.append("| " + " | ".join(cells) + " |")
-    return rows
+def table_row(scenario: str, runs: dict[str, list[dict[str, Any]]]) -> str:
+    """A line of a Markdown table."""
+    ours, built_in = (runs[side] for side in SIDES)
+    ratios = sorted(b["wall"] / o["wall"] for o, b in zip(ours, built_in, strict=True))
+    cpu = statistics.median(b["cpu"] / o["cpu"] for o, b in zip(ours, built_in, strict=True))
+    cells = [
+        scenario,
+        *(seconds(statistics.median(run["wall"] for run in side)) for side in (ours, built_in)),
+        f"**{statistics.median(ratios):.1f}**",
+        f"{ratios[0]:.1f} to {ratios[-1]:.1f}",
+        f"{cpu:.1f}",
+        *(f"{statistics.median(run['peak'] for run in side):.0f}" for side in (ours, built_in)),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def seconds(value: float) -> str:
+    """Seconds with three digits."""
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 HEAD = """\
-| scenario | side | median s | min-max s | CPU s | peak MB | built-in / ours: s, CPU, MB |
-|---|---|---|---|---|---|---|"""
+| scenario | ours, s | built-in, s | ratio | of the pairs | CPU ratio | ours, MB | built-in, MB |
+|---|---|---|---|---|---|---|---|"""
+
+
+def dataset_of(scenario: str, scale: float, folder: str) -> str:
+    """The path of a scenario's dataset, made if it is not there."""
+    data = dict(SCENARIOS[scenario].data)
+    if "program" in data:
+        return os.path.join(folder, f"program-{round(data['program'] * scale)}")
+    if data["images"] > 1:
+        data["images"] = round(data["images"] * scale)
+    name = "-".join(f"{key}_{value}" for key, value in sorted(data.items()))
+    path = Path(folder, name)
+    if not path.exists():
+        partial = Path(folder, f"{name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        make_dataset(partial, Options(**data))
+        partial.rename(path)
+    for file in path.rglob("*.csv"):
+        file.read_bytes()  # the first run is not to be the one that waits for the disk
+    return str(path)
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Makes a dataset where none is given, and prints the table."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = arguments.dataset
-        if path is None:
-            path = os.path.join(folder, "dataset")
-            make_dataset(Path(path), options_from(arguments))
-        for file in Path(path).rglob("*.csv"):
-            file.read_bytes()  # the first run is not to be the one that waits for the disk
+    """Prints the table."""
+    with contextlib.ExitStack() as stack:
+        folder = arguments.data or stack.enter_context(tempfile.TemporaryDirectory())
         print(HEAD, flush=True)
         for scenario in arguments.scenario or SCENARIOS:
-            runs = compare(scenario, path, arguments.pairs)
-            print(*table_rows(scenario, runs), sep="\n", flush=True)
+            path = dataset_of(scenario, arguments.scale, folder)
+            print(table_row(scenario, compare(scenario, path, arguments.pairs)), flush=True)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:
         work(*sys.argv[2:])
     else:
-        parser = argparse.ArgumentParser(description=__doc__, parents=[options_parser()])
-        parser.add_argument("--dataset", help="a dataset to read instead of a generated one")
+        parser = argparse.ArgumentParser(
+            description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="all if absent")
+        parser.add_argument("--scale", type=float, default=1, help="share of each dataset's images")
         parser.add_argument("--pairs", type=int, default=5)
+        parser.add_argument("--data", help="a folder where datasets are kept for the next time")
         main(parser.parse_args())

@@ -20,7 +20,6 @@ import numpy as np
 
 HEIGHT, WIDTH = 768, 1024
 BOXABLE = 601  # classes that boxes have, of all classes
-MASKS_PER_BOX = 0.18
 ROWS = 100_000  # written at once
 PICTURES = 16  # different ones; all others are links to them
 
@@ -50,6 +49,8 @@ class Options:
     classes: int = 20_931
     clicks: bool = True
     masks: bool = False
+    masks_per_box: float = 0.18
+    meta: bool = True
     jpegs: bool = False
     seed: int = 0
 
@@ -170,9 +171,10 @@ class Maker:
         )
         name = "train-images-with-labels-with-rotation.csv"
         write_rows(self.annotations / name, IMAGES, count, columns)
-        line = f" {HEIGHT} {WIDTH}\n".encode()
-        header = "# <image name> <height> <width>\n"
-        write_rows(self.annotations / "images.meta", header, count, [ids, line])
+        if self.options.meta:
+            line = f" {HEIGHT} {WIDTH}\n".encode()
+            header = "# <image name> <height> <width>\n"
+            write_rows(self.annotations / "images.meta", header, count, [ids, line])
 
     def labels(self) -> None:
         images = self.some_images(self.options.labels_per_image)
@@ -203,7 +205,7 @@ class Maker:
         path = self.annotations / "oidv6-train-annotations-bbox.csv"
         write_rows(path, header, count, fields(*columns))
         if self.options.masks:
-            chosen = np.flatnonzero(self.rng.random(count) < MASKS_PER_BOX)
+            chosen = np.flatnonzero(self.rng.random(count) < self.options.masks_per_box)
             self.masks(ids[chosen], labels[chosen], [edge[chosen] for edge in edges])
 
     def one_of(self, count: int, texts: Sequence[str]) -> np.ndarray:
@@ -302,10 +304,10 @@ def options_parser() -> argparse.ArgumentParser:
     defaults = Options()
     for name in ("images", "classes", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(defaults, name))
-    for name in ("boxes_per_image", "labels_per_image"):
+    for name in ("boxes_per_image", "labels_per_image", "masks_per_box"):
         option = "--" + name.replace("_", "-")
         parser.add_argument(option, type=float, default=getattr(defaults, name))
-    for name in ("clicks", "masks", "jpegs"):
+    for name in ("clicks", "masks", "jpegs", "meta"):
         action = argparse.BooleanOptionalAction
         parser.add_argument(f"--{name}", action=action, default=getattr(defaults, name))
     return parser

@@ -77,6 +77,7 @@ class _RowWriter:
         self._refuse = refuse
         self._lost = lost
         self._label_count = len(label_names)
+        self._quoted: tuple[list[str], list[str]] = [], []
         self._known: dict[Any, _Key] = {}
         self._clear()
 
@@ -98,8 +99,8 @@ class _RowWriter:
                 for d in [annotation.attributes for annotation in annotations]
             ]
             keys = [self._known[key] for key in flat]
-            last = self._label_count - 1
-            if not all(0 <= annotation.label <= last for annotation in annotations):
+            indices = [annotation.label for annotation in annotations]
+            if min(indices) < 0 or max(indices) >= self._label_count:
                 raise KeyError
         except (KeyError, TypeError):
             annotations, keys = self._one_by_one(annotations, item)
@@ -165,7 +166,8 @@ class _RowWriter:
         if not self._annotations:
             return
         origins = [self._origin(annotation) for annotation in self._annotations]
-        if not any(origins) and not any(key.extra for key in self._keys):
+        extra = any(key.extra for key in {id(key): key for key in self._keys}.values())
+        if not extra and not any(origins):
             at, texts = self._render(np.arange(len(origins)))
             del at
             self._sink.text_lines(texts)
@@ -195,7 +197,10 @@ class _RowWriter:
             still = at[plain[at]]
             changed += [at[~plain[at]], self._unchanged(still, table, origins, lines)]
         self._changed(np.concatenate(changed), origins, lines)
-        at, texts = self._render(np.flatnonzero((kinds == 0) & plain))
+        texts: list[str] = []
+        at = np.flatnonzero((kinds == 0) & plain)
+        if len(at):
+            at, texts = self._render(at)
         for place, text in zip(at.tolist(), texts, strict=True):
             lines[place] = text.encode("utf-8")
         written = [(line, origins[i]) for i, line in enumerate(lines) if line is not None]
@@ -234,11 +239,20 @@ class _RowWriter:
         """(n,) bool: whether rows still say what the annotations at ``at`` say, ids aside."""
         raise NotImplementedError
 
+    def _quoted_names(self) -> list[str]:
+        """The names of labels as fields of a row."""
+        if self._quoted[0] != self._label_names:
+            names = list(self._label_names)
+            self._quoted = names, [csv_line([name]) for name in names]
+        return self._quoted[1]
+
     def _same_label(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:
-        now = {name: index for index, name in enumerate(self._label_names)}
-        then = np.array([now.get(name, -1) for name in source.label_names] or [-1])
         label = np.array(source.values["LabelName"] or [0])[source.code["LabelName"][rows]]
         current = np.array([self._annotations[i].label for i in at.tolist()])
+        if source.label_names == self._label_names:
+            return label == current  # type: ignore[no-any-return]
+        now = {name: index for index, name in enumerate(self._label_names)}
+        then = np.array([now.get(name, -1) for name in source.label_names] or [-1])
         return then[label] == current
 
     def _same_key(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:
@@ -336,7 +350,7 @@ class LabelWriter(_RowWriter):
         return labels.to_fields(annotation, label, image_id, old)
 
     def _render(self, at: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        names = [csv_line([name]) for name in self._label_names]
+        names = self._quoted_names()
         padding = "," * (len(self._sink.columns) - len(labels.FIELDS))
         annotations, ids, keys = self._annotations, self._ids, self._keys
         return at, [
@@ -436,7 +450,7 @@ class BoxWriter(_RowWriter):
     def _render(self, at: np.ndarray) -> tuple[np.ndarray, list[str]]:
         at = self._writable(at)
         corners = boxes.coordinate_columns(self._points(at), self._size_array(at))
-        names = [csv_line([name]) for name in self._label_names]
+        names = self._quoted_names()
         padding = "".join(
             f",{boxes.default(name)}" for name in self._sink.columns[len(boxes.FIELDS) :]
         )

@@ -65,6 +65,7 @@ def _by_type() -> dict[AnnotationType, list[Kind]]:
 
 _KINDS_BY_TYPE = list(_by_type().items())
 _TYPES = tuple(type for type, _ in _KINDS_BY_TYPE)  # a tuple, since enums are slow to hash
+_BBOX_PLACE = _TYPES.index(_BBOX)
 _ITEM_KINDS = [kind for kind in KINDS if kind.item_attribute is not None]
 _ITEM_ATTRIBUTES = frozenset(kind.item_attribute or "" for kind in _ITEM_KINDS)
 
@@ -113,6 +114,7 @@ class Writer:
         self._list_of: dict[str, CsvSink] = {}
         self._sinks: dict[tuple[str, str], Sink] = {}
         self._writers: dict[tuple[str, str], KindWriter] = {}
+        self._places: dict[type, int] = {}
         self._imports: list[ImportedFrom] = []
         self._names: dict[str, str] = {}  # shown name -> LabelName
         self._sizes: dict[str, tuple[int, int] | None] = {}
@@ -195,6 +197,12 @@ class Writer:
         sink.row({**origin.fields, "ImageID": item.id, "Subset": item.subset, **shown})
 
     def _write_annotations(self, item: DatasetItem, size: tuple[int, int] | None) -> None:
+        grouped = None if item.attributes else self._grouped(item.annotations)
+        if grouped is not None:
+            for (_, kinds), found in zip(_KINDS_BY_TYPE, grouped, strict=True):
+                if found:
+                    self._write_kinds(kinds, found, item, size)
+            return
         annotations = item.annotations
         types = [annotation.type for annotation in annotations]
         if item.attributes and (held := _held(item)):
@@ -215,6 +223,25 @@ class Writer:
             if kind_type in made:
                 found += made[kind_type]
             self._write_kinds(kinds, found, item, size)
+
+    def _grouped(self, annotations: Sequence[Any]) -> list[list[Any]] | None:
+        """Annotations by the places of their types in ``_KINDS_BY_TYPE``.
+
+        None where one has no place there or is a box with a rotation.
+        """
+        found: list[list[Any]] = [[] for _ in _KINDS_BY_TYPE]
+        places = self._places
+        for annotation in annotations:
+            place = places.get(annotation.__class__)
+            if place is None:
+                place = _TYPES.index(annotation.type) if annotation.type in _TYPES else -1
+                places[annotation.__class__] = place
+            if place < 0:
+                return None
+            found[place].append(annotation)
+        if any("rotation" in box.attributes for box in found[_BBOX_PLACE]):
+            return None
+        return found
 
     def _write_kinds(
         self,

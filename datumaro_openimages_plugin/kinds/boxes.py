@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType, round_points
 from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
@@ -220,19 +218,31 @@ def coordinate_columns(points: np.ndarray, sizes: np.ndarray) -> list[list[str]]
     columns = []
     for column, size in ((0, 1), (2, 1), (1, 0), (3, 0)):
         frac = points[:, column] / sizes[:, size]
-        if (frac < 0).any() or (frac >= _BILLION).any():
+        if (frac < 0).any() or (frac >= _MOST).any():
             columns.append([coordinate_text(value) for value in frac.tolist()])
-            continue
-        scaled = np.rint(frac * _BILLION).astype(np.int64)
-        decimals = pc.utf8_lpad(pc.cast(pa.array(scaled % _BILLION), pa.string()), 9, "0")
-        decimals = pc.utf8_rtrim(decimals, "0")
-        decimals = pc.if_else(pc.equal(decimals, ""), "0", decimals)
-        whole = pc.cast(pa.array(scaled // _BILLION), pa.string())
-        columns.append(pc.binary_join_element_wise(whole, decimals, ".").to_pylist())
+        else:
+            columns.append(_decimal_texts(np.rint(frac * _BILLION).astype(np.int64)))
     return columns
 
 
 _BILLION = 1_000_000_000
+_MOST = 9.9  # so that one digit stands before the point
+
+
+def _decimal_texts(billionths: np.ndarray) -> list[str]:
+    """Texts of (n,) int64 numbers from 0 to below 10: a digit, a point, one to nine decimals."""
+    text = np.zeros((len(billionths), 11), np.uint8)
+    rest, trailing = billionths, np.ones(len(billionths), bool)
+    for place in range(10, 1, -1):
+        higher = rest // 10
+        digit = (rest - 10 * higher).astype(np.uint8)
+        trailing &= digit == 0
+        # Texts of a fixed width end before their NULs.
+        text[:, place] = digit + ord("0") if place == 2 else np.where(trailing, 0, digit + ord("0"))
+        rest = higher
+    text[:, 0] = rest + ord("0")
+    text[:, 1] = ord(".")
+    return text.view("S11").ravel().astype("U11").tolist()  # type: ignore[no-any-return]
 
 
 def coordinates(

@@ -95,10 +95,14 @@ def _attributes(table: KindTable, row: int) -> dict[str, Any]:
 
 def is_of_person(annotation: Any) -> bool:
     """Whether a box is one of this kind: it has what is perceived of a person."""
-    if not PRESENTATIONS.keys().isdisjoint(annotation.attributes):
+    if not _PERCEIVED.isdisjoint(annotation.attributes):
         return True
-    origin = getattr(annotation, "origin", None)
-    return origin is not None and origin.kind == "people"
+    # Not its `origin`, which would be made for each box.
+    source = getattr(annotation, "_source", None)
+    return source is not None and source.kind == "people"
+
+
+_PERCEIVED = frozenset(PRESENTATIONS)
 
 
 def to_fields(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from oi_files import BOX_HEADER, image_list, write
 from rich_data import bytes_below, read, save
 
 from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.kinds.boxes import coordinate_columns
+from datumaro_openimages_plugin.values import coordinate_text
 
 NAME = "annotations/train-annotations-bbox.csv"
 GOOD = "a,xclick,/m/0,1,0.10,0.2,0.3000001,.5,1,0,-1,0,1\n"
@@ -37,3 +40,21 @@ def test_a_malformed_row_is_named(row, column, tmp_path):
     source = boxes(tmp_path, f"{GOOD}{row}\n")
     with pytest.raises(FormatError, match=f"{NAME}, row 2, column {column}, image 'a'"):
         list(read(source))
+
+
+def test_columns_of_coordinates_are_the_texts_of_single_ones():
+    random = np.random.default_rng(7)
+    points = np.concatenate(
+        [
+            random.random((500, 4)) * 1000,
+            random.integers(0, 1025, (500, 4)).astype(float),
+            [[0, 0, 1024, 768], [1e-7, 1e-12, 5e-7, 767.9999999], [512, 384, 1536, 3000]],
+        ]
+    )
+    for extra in ([], [[-3.5, 0, 1, 1]], [[0, 0, 20_000, 9_000]]):
+        these = np.concatenate([points, np.array(extra, float).reshape(-1, 4)])
+        sizes = np.tile([768.0, 1024.0], (len(these), 1))
+        columns = coordinate_columns(these, sizes)
+        for texts, (at, size) in zip(columns, ((0, 1), (2, 1), (1, 0), (3, 0)), strict=True):
+            frac = these[:, at] / sizes[:, size]
+            assert texts == [coordinate_text(value) for value in frac.tolist()]
