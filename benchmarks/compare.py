@@ -156,8 +156,13 @@ def dataset_of(scenario: str, scale: float, folder: str) -> str:
     data = dict(SCENARIOS[scenario].data)
     if "program" in data:
         return os.path.join(folder, f"program-{round(data['program'] * scale)}")
-    if data["images"] > 1:
-        data["images"] = round(data["images"] * scale)
+    images = data.pop("images")
+    return dataset_of_images(round(images * scale) if images > 1 else 1, folder, **data)
+
+
+def dataset_of_images(images: int, folder: str, **data: Any) -> str:
+    """The path of a dataset with so many images, made if it is not there."""
+    data["images"] = images
     name = "-".join(f"{key}_{value}" for key, value in sorted(data.items()))
     path = Path(folder, name)
     if not path.exists():
