@@ -1,29 +1,24 @@
-"""Images: ids, subsets, sizes and files; the one place that knows an image's size.
+"""Images: their ids, subsets, rows and sizes; the one place that knows an image's size.
 
-Sizes are (height, width) of the stored pixels in pixels; EXIF orientation never turns them. They
-come from what the caller gives, else from ``images.meta``, else from the picture's header; a
-picture is never decoded for its size.
+Sizes come from what the caller gives, else from ``images.meta``, else from the picture's header
+(see `image_sizes`); a picture is never decoded for its size.
 """
 
 from __future__ import annotations
 
-import inspect
-import io
 import logging
 import re
-import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
-import imagesize
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv as pacsv
 
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.arrays import bools_to_arrow, texts_to_arrow, to_arrow, to_numpy
 from datumaro_openimages_plugin.errors import FormatError, UnsafePathError
 from datumaro_openimages_plugin.id_index import IdIndex, hex_keys
+from datumaro_openimages_plugin.image_sizes import SizeTable
 from datumaro_openimages_plugin.origin import ImportedFrom
 from datumaro_openimages_plugin.rows import TableRows
 from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Runs
@@ -31,9 +26,6 @@ from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Runs
 __all__ = [
     "IMAGE_COLUMNS",
     "Images",
-    "header_size",
-    "image_meta_from_text",
-    "image_meta_line",
     "unsafe_id",
 ]
 
@@ -57,11 +49,6 @@ IMAGE_COLUMNS = (
 _PLAIN_ID = r"^[0-9A-HJ-Za-z_-][0-9A-Za-z_-]*$"  # looked at otherwise: what begins as "ImageID"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
-_EXIF_OFF = (
-    {"exif_rotation": False}
-    if "exif_rotation" in inspect.signature(imagesize.get).parameters
-    else {}
-)
 
 
 def unsafe_id(name: str) -> str | None:
@@ -399,120 +386,3 @@ def _one_array(values: pa.ChunkedArray) -> pa.Array:
     if values.num_chunks == 1:
         return values.chunk(0)
     return pa.concat_arrays(values.chunks) if values.num_chunks else pa.nulls(0, pa.string())
-
-
-def header_size(source: Source, name: str) -> tuple[int, int] | None:
-    """(height, width) of the stored pixels from a picture's header, None where it tells none."""
-    path = source.path(name)
-    if path is not None:
-        width, height = imagesize.get(path, **_EXIF_OFF)
-    else:
-        width, height = imagesize.get(io.BytesIO(source.read(name)), **_EXIF_OFF)
-    return (int(height), int(width)) if width > 0 and height > 0 else None
-
-
-class SizeTable(Mapping[str, tuple[int, int]]):
-    """Sizes by image name as columns: a mapping name -> (height, width) in pixels.
-
-    Args:
-        names: (n,) Arrow strings; of equal ones the last counts.
-        heights: (n,) int32.
-        widths: (n,) int32.
-    """
-
-    def __init__(self, names: pa.Array, heights: np.ndarray, widths: np.ndarray) -> None:
-        # Looking up finds the first of equal names, and the last line is the one that counts.
-        self.names = names[::-1] if isinstance(names, pa.Array) else texts_to_arrow(names)[::-1]
-        self.heights, self.widths = heights[::-1], widths[::-1]
-
-    @classmethod
-    def of(cls, sizes: Mapping[str, tuple[int, int]]) -> SizeTable:
-        """The columns of any mapping."""
-        if isinstance(sizes, SizeTable):
-            return sizes
-        names = texts_to_arrow([str(name) for name in sizes])
-        values = np.array(list(sizes.values()), np.int32).reshape(-1, 2)
-        return cls(names, values[:, 0], values[:, 1])
-
-    def __getitem__(self, name: str) -> tuple[int, int]:
-        at = pc.index(self.names, name).as_py()
-        if at < 0:
-            raise KeyError(name)
-        return int(self.heights[at]), int(self.widths[at])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(self.names[::-1].to_pylist()))
-
-    def __len__(self) -> int:
-        return len(pc.unique(self.names))
-
-
-def _plain_image_meta(data: bytes) -> SizeTable | None:
-    """Reads lines that need no unquoting in one go; None where some line is of another form."""
-    start = 0
-    while data.startswith((b"#", b"\n", b"\r\n"), start):
-        end = data.find(b"\n", start)
-        start = len(data) if end < 0 else end + 1
-    body = memoryview(data)[start:]
-    if not body or any(data.find(mark, start) >= 0 for mark in (b"#", b"'", b'"', b"\\", b"\t")):
-        return None
-    try:
-        table = pacsv.read_csv(
-            pa.BufferReader(body),
-            read_options=pacsv.ReadOptions(column_names=["name", "height", "width"]),
-            parse_options=pacsv.ParseOptions(delimiter=" ", quote_char=False),
-            convert_options=pacsv.ConvertOptions(
-                column_types={"name": pa.string(), "height": pa.int32(), "width": pa.int32()},
-                null_values=[],
-            ),
-        ).combine_chunks()
-    except pa.ArrowInvalid:
-        return None
-    heights, widths = (to_numpy(table.column(name)) for name in ("height", "width"))
-    if (heights <= 0).any() or (widths <= 0).any():
-        return None
-    return SizeTable(table.column("name").chunk(0), heights, widths)
-
-
-def image_meta_from_text(data: bytes, file: str) -> Mapping[str, tuple[int, int]]:
-    """Reads ``images.meta``: lines of name, height, width; quoting and comments as in a shell.
-
-    Raises:
-        FormatError: A line has fewer fields, or a size that is no positive number.
-    """
-    plain = _plain_image_meta(data)
-    if plain is not None:
-        return plain
-    sizes: dict[str, tuple[int, int]] = {}
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise FormatError("the file is not UTF-8 text; save it as UTF-8", file=file) from None
-    for number, line in enumerate(_lines(text), 1):
-        try:
-            if "'" in line or '"' in line or "\\" in line or "#" in line:
-                fields = shlex.split(line, comments=True)
-            else:
-                fields = [text for text in line.replace("\t", " ").split(" ") if text]
-            if not fields:
-                continue
-            # Surplus fields are left for later versions of the format.
-            height, width = int(fields[1]), int(fields[2])
-            if height <= 0 or width <= 0:
-                raise ValueError
-        except (ValueError, IndexError):
-            raise FormatError(
-                "expected: name, height and width in pixels", file=file, row=number, value=line
-            ) from None
-        sizes[fields[0]] = height, width
-    return sizes
-
-
-def _lines(text: str) -> Iterator[str]:
-    # Only line feeds end a line; other separators may stand in a name.
-    return (line.rstrip("\r") for line in text.split("\n"))
-
-
-def image_meta_line(name: str, size: tuple[int, int]) -> str:
-    """A line of ``images.meta``, as `image_meta_from_text` reads it."""
-    return f"{name if name.isalnum() else shlex.quote(name)} {size[0]} {size[1]}"

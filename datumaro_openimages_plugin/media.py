@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import imagesize
 
 from datumaro_openimages_plugin._host import DatasetItem, Image, encoded_bytes, is_plain_file
-from datumaro_openimages_plugin.images import _EXIF_OFF
+from datumaro_openimages_plugin.image_sizes import EXIF_OFF
 from datumaro_openimages_plugin.layout import IMAGES_DIR
 from datumaro_openimages_plugin.target import Target
 
@@ -28,7 +28,7 @@ def item_size(item: DatasetItem) -> tuple[int, int] | None:
     media = item.media
     if isinstance(media, Image):
         if not media.has_size and is_plain_file(media):
-            width, height = imagesize.get(media.path, **_EXIF_OFF)
+            width, height = imagesize.get(media.path, **EXIF_OFF)
             if width > 0 and height > 0:
                 return int(height), int(width)
         size = media.size

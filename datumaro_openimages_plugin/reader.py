@@ -35,7 +35,8 @@ from datumaro_openimages_plugin.classes import categories_from_classes, unique_d
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.files import DatasetFiles
 from datumaro_openimages_plugin.first_look import classes_meant, likely_keys, scans_for
-from datumaro_openimages_plugin.images import Images, header_size, image_meta_from_text
+from datumaro_openimages_plugin.image_sizes import header_size, image_meta_from_text
+from datumaro_openimages_plugin.images import Images
 from datumaro_openimages_plugin.items import make_item, show_columns
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels

@@ -20,7 +20,8 @@ from datumaro_openimages_plugin.classes import (
     hierarchy_to_json,
 )
 from datumaro_openimages_plugin.errors import AnnotationError
-from datumaro_openimages_plugin.images import IMAGE_COLUMNS, image_meta_line, unsafe_id
+from datumaro_openimages_plugin.image_sizes import image_meta_line
+from datumaro_openimages_plugin.images import IMAGE_COLUMNS, unsafe_id
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Kind
 from datumaro_openimages_plugin.layout import Layout

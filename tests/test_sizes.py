@@ -10,7 +10,7 @@ import pytest
 from oi_files import SIZES
 
 from datumaro_openimages_plugin.cli import main
-from datumaro_openimages_plugin.images import image_meta_from_text
+from datumaro_openimages_plugin.image_sizes import image_meta_from_text
 
 META = "annotations/images.meta"
 

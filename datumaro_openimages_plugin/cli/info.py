@@ -54,7 +54,7 @@ def collect(files: DatasetFiles, *, quiet: bool = True) -> dict[str, Any]:
     Raises:
         FormatError: A table or class list is damaged.
     """
-    from datumaro_openimages_plugin.images import image_meta_from_text
+    from datumaro_openimages_plugin.image_sizes import image_meta_from_text
     from datumaro_openimages_plugin.read_classes import read_classes
 
     tables = files.known()

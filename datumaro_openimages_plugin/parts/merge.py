@@ -15,11 +15,8 @@ import pyarrow.compute as pc
 
 from datumaro_openimages_plugin.archive import open_source
 from datumaro_openimages_plugin.errors import FormatError, SaveError
-from datumaro_openimages_plugin.images import (
-    IMAGE_COLUMNS,
-    image_meta_from_text,
-    image_meta_line,
-)
+from datumaro_openimages_plugin.image_sizes import image_meta_from_text, image_meta_line
+from datumaro_openimages_plugin.images import IMAGE_COLUMNS
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 from datumaro_openimages_plugin.names import recognise
 from datumaro_openimages_plugin.parts.order import Order, order_path
