@@ -6,6 +6,7 @@ import configparser
 import ensurepip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -114,6 +115,21 @@ def test_metadata(wheel):
     environments = (ROOT / "tox.ini").read_text()
     tested = [name for name in pythons if f"py{name.replace('.', '')}" in environments]
     assert tested == pythons, "a Python that is named is tested"
+
+
+def test_the_hosts_that_are_admitted_are_tested(wheel):
+    """The ends of what setup.cfg admits are environments of tox.ini."""
+    requirements = pytest.importorskip("packaging.requirements")
+    metadata = HeaderParser().parsestr(info(wheel, "METADATA"))
+    needed = [requirements.Requirement(text) for text in metadata.get_all("Requires-Dist")]
+    (datumaro,) = (r.specifier for r in needed if r.name == "datumaro" and not r.marker)
+    assert "0.3" in datumaro  # CVAT's fork
+    assert "0.2.3" not in datumaro
+    pins = re.findall(r"^    datumaro(?:\[cli\])?==(\S+)$", (ROOT / "tox.ini").read_text(), re.M)
+    assert sorted(pins) == ["0.3.1", "1.5.2"]
+    assert all(pin in datumaro for pin in pins)
+    older = [f"1.{minor}.{patch}" for minor in range(6) for patch in range(10)]
+    assert next(version for version in older if version in datumaro) == "1.5.2"
 
 
 # Installing and uninstalling
