@@ -302,3 +302,14 @@ def test_the_page_names_every_rule():
     text = (ROOT / "docs/evaluate.md").read_text(encoding="utf-8")
     for name in ("iou", "group_of_weight", *CHOICES):
         assert f"`--{name.replace('_', '-')}`" in text
+
+
+def test_boxes_that_only_a_relationship_names_are_neither_truth_nor_prediction(capsys):
+    sample = str(ROOT / "assets/open_images_v7")
+    command = ["evaluate", sample, sample, "--subset", "train", "--format", "json", "-q"]
+    assert cli.main([*command, "--expand", "none"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert value["mean_average_precision"] == 1
+    for side in ("truth", "predictions"):
+        assert value["left_out"][f"annotations of type bbox from relationships in the {side}"] == 1
+    assert "/m/0zz0d" not in {found["label"] for found in value["classes"]}

@@ -11,10 +11,6 @@ nor cookies. It knows proxies (``https_proxy``) and the system's certificates.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
-import hashlib
 import http.client
 import os
 import random
@@ -24,10 +20,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from datumaro_openimages_plugin.download.partial import (
+    Wanted,
+    forget,
+    part_path,
+    problem,
+    remember,
+    size_of,
+    tag_of,
+)
 from datumaro_openimages_plugin.errors import DownloadError
 
 __all__ = ["Fetcher", "Wanted"]
@@ -38,27 +42,6 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 #: Answers that may be other ones a little later.
 _PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))
 _LONGEST_WAIT_S = 60.0
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A file to fetch.
-
-    Attributes:
-        url: Its address.
-        path: Where it is to lie.
-        size: In bytes, None where that is not known.
-        checksum: ``md5:…`` or ``sha256:…``, "" where none is known.
-        start: What its first bytes must be.
-        largest: How many bytes are believed where ``size`` is not known.
-    """
-
-    url: str
-    path: str
-    size: int | None = None
-    checksum: str = ""
-    start: bytes = b""
-    largest: int = 1 << 36
 
 
 class _Passing(Exception):
@@ -129,13 +112,13 @@ class Fetcher:
         os.makedirs(os.path.dirname(wanted.path) or ".", exist_ok=True)
         failures = 0
         while True:
-            before = _size(_part(wanted))
+            before = size_of(part_path(wanted))
             try:
                 self._attempt(wanted)
                 return True
             except _Passing as error:
                 # An attempt that brought something is no failure: large files may need many.
-                brought = _size(_part(wanted)) - before
+                brought = size_of(part_path(wanted)) - before
                 failures = 0 if brought >= _PROGRESS else failures + 1
                 if failures > self._retries:
                     raise DownloadError(str(error), file=wanted.url) from None
@@ -165,7 +148,7 @@ class Fetcher:
         if urlsplit(wanted.url).scheme not in ("http", "https"):
             raise DownloadError("only http and https are fetched", file=wanted.url)
         headers = {"Accept-Encoding": "identity", "User-Agent": "datumaro-openimages-plugin"}
-        have, tag = _size(_part(wanted)), _tag(wanted)
+        have, tag = size_of(part_path(wanted)), tag_of(wanted)
         if have and (tag or wanted.checksum):
             headers["Range"] = f"bytes={have}-"
             if tag:
@@ -178,9 +161,9 @@ class Fetcher:
         error.close()
         if error.code == 416:  # the part is as long as the file, or longer
             told = error.headers.get("Content-Range", "").removeprefix("bytes */")
-            if str(_size(_part(wanted))) in (str(wanted.size), told):
+            if str(size_of(part_path(wanted))) in (str(wanted.size), told):
                 return
-            _forget(wanted)
+            forget(wanted)
             raise _Passing("the server has a shorter file than before")
         if error.code in _PASSING:
             raise _Passing(f"the server answers {error.code}", _seconds(error.headers))
@@ -188,7 +171,7 @@ class Fetcher:
         raise DownloadError(reason, file=wanted.url) from None
 
     def _receive(self, response: Any, wanted: Wanted) -> None:
-        have = _size(_part(wanted))
+        have = size_of(part_path(wanted))
         start, total = _announced(response, have)
         if wanted.size is not None and total is not None and total != wanted.size:
             raise _Passing(f"the server has {total} bytes, published are {wanted.size}")
@@ -198,9 +181,9 @@ class Fetcher:
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise _Passing("the server packed the file, though it was asked not to")
         if not start:
-            _forget(wanted)
-            _remember(wanted, response.headers)
-        with open(_part(wanted), "r+b" if start else "wb") as part:
+            forget(wanted)
+            remember(wanted, response.headers)
+        with open(part_path(wanted), "r+b" if start else "wb") as part:
             part.seek(start)
             part.truncate()
             received = start + self._copy(response, part, wanted)
@@ -231,14 +214,14 @@ class Fetcher:
         return received
 
     def _finish(self, wanted: Wanted) -> None:
-        part = _part(wanted)
-        problem = _problem(wanted, part)
-        if problem:
+        part = part_path(wanted)
+        reason = problem(wanted, part)
+        if reason:
             # What is wrong somewhere cannot be resumed.
-            _forget(wanted)
-            raise _Passing(problem)
+            forget(wanted)
+            raise _Passing(reason)
         os.replace(part, wanted.path)
-        _forget(wanted)
+        forget(wanted)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -253,58 +236,6 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _part(wanted: Wanted) -> str:
-    return wanted.path + ".part"
-
-
-def _size(path: str) -> int:
-    try:
-        return os.path.getsize(path)
-    except FileNotFoundError:
-        return 0
-
-
-def _tag(wanted: Wanted) -> str:
-    """The ETag of the part, "" where there is none; the second line is the server's own MD5."""
-    return _lines_of_tag(wanted)[0]
-
-
-def _lines_of_tag(wanted: Wanted) -> tuple[str, str]:
-    try:
-        with open(_part(wanted) + ".tag", encoding="ascii") as file:
-            tag, _, checksum = file.read().partition("\n")
-    except (FileNotFoundError, UnicodeDecodeError):
-        return "", ""
-    return tag, checksum.strip()
-
-
-def _remember(wanted: Wanted, headers: Any) -> None:
-    """Keeps the ETag, if it is a strong one, and the MD5 that the server tells of its file."""
-    tag = headers.get("ETag", "")
-    if not re.fullmatch(r'"[\x21\x23-\x7e]{1,200}"', tag):
-        tag = ""
-    with open(_part(wanted) + ".tag", "w", encoding="ascii") as file:
-        file.write(f"{tag}\n{_told_checksum(headers)}\n")
-
-
-def _told_checksum(headers: Any) -> str:
-    for value in headers.get_all("x-goog-hash", []):
-        for field in value.split(","):
-            name, _, text = field.strip().partition("=")
-            if name == "md5":
-                try:
-                    return "md5:" + base64.b64decode(text, validate=True).hex()
-                except binascii.Error:
-                    return ""
-    return ""
-
-
-def _forget(wanted: Wanted) -> None:
-    for path in (_part(wanted), _part(wanted) + ".tag"):
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)
-
-
 def _announced(response: Any, have: int) -> tuple[int, int | None]:
     """Where the answer's bytes begin in the file, and how long the file is if that is told."""
     if response.status == 206:
@@ -314,28 +245,6 @@ def _announced(response: Any, have: int) -> tuple[int, int | None]:
         return have, None if match[3] == "*" else int(match[3])
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdecimal() else None
-
-
-def _problem(wanted: Wanted, part: str) -> str:
-    """What is wrong with a file that is complete by its length, "" for nothing."""
-    size = _size(part)
-    if wanted.size is not None and size != wanted.size:
-        return f"{size} bytes came, published are {wanted.size}"
-    checksum = wanted.checksum or _lines_of_tag(wanted)[1]
-    with open(part, "rb") as file:
-        if file.read(len(wanted.start)) != wanted.start:
-            return "what came is another kind of file"
-        if checksum:
-            algorithm, _, expected = checksum.partition(":")
-            file.seek(0)
-            digest = hashlib.new(algorithm, usedforsecurity=False)
-            while block := file.read(1 << 20):
-                digest.update(block)
-            if digest.hexdigest() != expected:
-                return (
-                    f"the {algorithm.upper()} of what came is {digest.hexdigest()}, not {expected}"
-                )
-    return ""
 
 
 def _seconds(headers: Any) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,12 +12,19 @@ import numpy as np
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError
 from datumaro_openimages_plugin.evaluation.expand_rows import hierarchy_from_parents
+from datumaro_openimages_plugin.evaluation.item_values import (
+    boxes_of,
+    corners_frac,
+    is_group,
+    is_verified,
+    score_of,
+    twice,
+    uncompared,
+)
 from datumaro_openimages_plugin.evaluation.rle import Rle, box_frac, resized, rle_from_mask
 from datumaro_openimages_plugin.hierarchy import Hierarchy
-from datumaro_openimages_plugin.kinds.boxes import near_px
 from datumaro_openimages_plugin.media import item_size
 from datumaro_openimages_plugin.shapes import is_outline, masks_from_outlines
-from datumaro_openimages_plugin.values import flag_text
 
 Row = tuple[int, int, Any, float, bool, "Rle | None"]
 """image, label, box, score, group, mask."""
@@ -154,17 +160,17 @@ def truth_from_dataset(dataset: Any, masks: bool, subset: str | None, known: Kno
         if subset is not None and item.subset != subset:
             continue
         if item.id in known.images:
-            raise _twice(item, "truth")
+            raise twice(item, "truth")
         image = known.images[item.id] = len(known.images)
         size = item_size(item)
         if size is not None:
             known.sizes[image] = size
         for annotation in item.annotations:
             if annotation.type is AnnotationType.label:
-                present = _verified(annotation)
+                present = is_verified(annotation)
                 if present is not None:
                     verified.append((image, labels.code(annotation, item), present))
-        _count_others(item, masks, "truth", known)
+        known.left_out.update(uncompared(item, masks, "truth"))
         rows += _truth_rows(item, image, size, masks, labels, known)
     if not known.images:
         raise FormatError("the truth has no images", value=subset)
@@ -181,18 +187,18 @@ def _truth_rows(
     known: Known,
 ) -> Iterator[Row]:
     """The objects of an item: its boxes, or each mask and the boxes that have no mask."""
-    boxes = _boxes(item)
+    boxes = boxes_of(item)
     if masks:
         of_key = {(box.group, box.label): box for box in boxes if box.group}
         masked = set()
         for shape, mask in _masks(item, image, size, known):
             box = of_key.get((shape.group, shape.label))
             masked.add((shape.group, shape.label))
-            group = box is not None and _is_group(box, item)
+            group = box is not None and is_group(box, item)
             yield image, labels.code(shape, item), box_frac(mask), 1.0, group, mask
         boxes = [box for box in boxes if not box.group or (box.group, box.label) not in masked]
-    for box, corners in zip(boxes, _corners_frac(boxes, size), strict=True):
-        yield image, labels.code(box, item), corners, 1.0, _is_group(box, item), None
+    for box, corners in zip(boxes, corners_frac(boxes, size), strict=True):
+        yield image, labels.code(box, item), corners, 1.0, is_group(box, item), None
 
 
 def predictions_from_dataset(dataset: Any, masks: bool, subset: str | None, known: Known) -> Table:
@@ -213,12 +219,12 @@ def predictions_from_dataset(dataset: Any, masks: bool, subset: str | None, know
             known.left_out["predictions for images that the truth lacks"] += len(item.annotations)
             continue
         if item.id in seen:
-            raise _twice(item, "predictions")
+            raise twice(item, "predictions")
         seen.add(item.id)
         size = item_size(item)
         if size is None and not hasattr(item, "origin"):
             size = known.sizes.get(image)
-        _count_others(item, masks, "predictions", known)
+        known.left_out.update(uncompared(item, masks, "predictions"))
         rows += _prediction_rows(item, image, size, masks, labels, known)
     return Table.of(rows)
 
@@ -231,20 +237,16 @@ def _prediction_rows(
     labels: _Labels,
     known: Known,
 ) -> Iterator[Row]:
-    boxes = _boxes(item)
+    boxes = boxes_of(item)
     if masks:
         of_key = {(box.group, box.label): box for box in boxes if box.group}
         for shape, mask in _masks(item, image, size, known):
             # The tables of masks have no score: it stands with the box.
-            score = _score(item, shape, of_key.get((shape.group, shape.label)))
+            score = score_of(item, shape, of_key.get((shape.group, shape.label)))
             yield image, labels.code(shape, item), box_frac(mask), score, False, mask
         return
-    for box, corners in zip(boxes, _corners_frac(boxes, size), strict=True):
-        yield image, labels.code(box, item), corners, _score(item, box), False, None
-
-
-def _boxes(item: DatasetItem) -> list[Any]:
-    return [a for a in item.annotations if a.type is AnnotationType.bbox and not is_outline(a)]
+    for box, corners in zip(boxes, corners_frac(boxes, size), strict=True):
+        yield image, labels.code(box, item), corners, score_of(item, box), False, None
 
 
 def _masks(
@@ -259,70 +261,3 @@ def _masks(
         shapes += masks_from_outlines(outlines, size)
     for shape in shapes:
         yield shape, known.at_size(rle_from_mask(shape.image), image)
-
-
-def _count_others(item: DatasetItem, masks: bool, side: str, known: Known) -> None:
-    """Counts what is not compared: with boxes, masks and outlines; with masks, points and such."""
-    used = {AnnotationType.mask} if masks else {AnnotationType.bbox}
-    if side == "truth":
-        used |= {AnnotationType.label, AnnotationType.bbox}
-    for annotation in item.annotations:
-        if not (masks if is_outline(annotation) else annotation.type in used):
-            known.left_out[f"annotations of type {annotation.type.name} in the {side}"] += 1
-
-
-def _corners_frac(boxes: list[Any], size: tuple[int, int] | None) -> np.ndarray:
-    """(n, 4) float64 x1, y1, x2, y2 as fractions: those that were read where they still hold."""
-    height, width = size or (1, 1)
-    scale = np.array([width, height, width, height], np.float64)
-    corners = np.array([box.points for box in boxes], np.float64).reshape(-1, 4) / scale
-    read = np.full_like(corners, np.nan)
-    for row, box in enumerate(boxes):
-        origin = getattr(box, "origin", None)
-        if origin is not None and len(origin.fractions) == 4:
-            read[row] = np.array(origin.fractions)[[0, 2, 1, 3]]
-    near = near_px(np.array([[height, width]], np.float64))
-    same = (np.abs(read - corners) * scale <= near).all(axis=1, keepdims=True)
-    return np.where(same, read, corners)
-
-
-def _verified(label: Any) -> int | None:
-    """1 for a label that a person found present, 0 for absent, None for one of a machine."""
-    score = label.attributes.get("score", 1)
-    origin = getattr(label, "origin", None)
-    source = label.attributes.get("source") or (
-        "" if origin is None else origin.fields.get("Source")
-    )
-    if source == "machine" or score not in (0, 1):
-        return None
-    return int(score)
-
-
-def _is_group(box: Any, item: DatasetItem) -> bool:
-    value = box.attributes.get("is_group_of")
-    try:
-        return value is True or (value is not None and flag_text(value, "is_group_of") == "1")
-    except ValueError as error:
-        raise AnnotationError(str(error), image_id=item.id, column="is_group_of") from None
-
-
-def _score(item: DatasetItem, *annotations: Any) -> float:
-    for annotation in annotations:
-        value = None if annotation is None else annotation.attributes.get("score")
-        if value is not None:
-            try:
-                score = float(value)
-            except (TypeError, ValueError):
-                score = math.nan
-            if math.isfinite(score):
-                return score
-            message = "a prediction's score must be a number"
-            raise AnnotationError(message, image_id=item.id, column="score", value=value)
-    kind = annotations[0].type.name
-    message = f"a {kind} has no score; predictions need the attribute score"
-    raise AnnotationError(message, image_id=item.id, column="score")
-
-
-def _twice(item: DatasetItem, side: str) -> FormatError:
-    message = f"the id is in two subsets of the {side}; choose the subset to score"
-    return FormatError(message, image_id=item.id, value=item.subset)
