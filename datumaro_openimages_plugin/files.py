@@ -154,6 +154,10 @@ class DatasetFiles:
         masks = [name for names in self._media.masks.values() for name in names]
         return sorted(self._media.images.values()), sorted(masks)
 
+    def mask_zips(self) -> list[str]:
+        """Names of the zips that hold masks."""
+        return self._media.mask_zips
+
     @property
     def _media(self) -> MediaIndex:
         if self._index is None:

@@ -13,6 +13,7 @@ from datumaro_openimages_plugin.images import unsafe_id
 from datumaro_openimages_plugin.kinds.masks import encode_mask
 from datumaro_openimages_plugin.layout import MASKS_DIR
 from datumaro_openimages_plugin.target import Target
+from datumaro_openimages_plugin.zips import InnerZips
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.old_dataset import OldDataset
@@ -69,7 +70,9 @@ class MaskFiles:
                 if inside is not None and inside != rel and self._old is not None:
                     self._old.moved_mask(reader, rel)
             else:
-                self._write(rel, mask._image.encoded())
+                data = mask._image.encoded()
+                if not self._stays_in_zip(reader, name, item):
+                    self._write(rel, data)
         except (FileNotFoundError, MissingFileError):
             # The row is kept: its picture was never downloaded.
             self.missing += 1
@@ -85,6 +88,13 @@ class MaskFiles:
             and origin is not None
             and origin.key[1] == item.subset
         )
+
+    def _stays_in_zip(self, reader: Any, name: str, item: DatasetItem) -> bool:
+        """Whether a mask is in a zip in the target, where an import finds it again."""
+        if self._old is None or not isinstance(reader, InnerZips):
+            return False
+        inside = all(self._old.inside(path) is not None for path, _ in reader.places)
+        return inside and self._stays(reader.member, name, item)
 
     def _write(self, rel: str, data: bytes) -> None:
         with open(self._target.path(rel), "wb") as file:

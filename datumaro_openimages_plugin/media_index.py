@@ -62,6 +62,11 @@ class MediaIndex:
         if key not in self.images or name < self.images[key]:
             self.images[key] = name
 
+    @property
+    def mask_zips(self) -> list[str]:
+        """Names of the zips that hold masks."""
+        return self._zips
+
     # Pictures
 
     def image(self, image_id: str, subset: str) -> str | None:

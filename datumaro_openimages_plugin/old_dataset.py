@@ -199,6 +199,8 @@ class OldDataset:
         if not self.exists:
             return self._shadows.__contains__
         gone = {file.name for file in self._replaced_tables()}
+        if not self.in_place and self.files is not None:
+            gone.update(self.files.mask_zips())
         gone |= self._masks_named_in(gone)
         gone |= self._pictures_named()
         gone -= self._kept

@@ -88,6 +88,16 @@ def two_versions(root: Path) -> Path:
     return root
 
 
+def masks_in_zip(root: Path) -> Path:
+    """Masks in the zip that they are published in."""
+    rich_data.make(root)
+    with zipfile.ZipFile(root / "masks/train-masks-a.zip", "w") as archive:
+        for path in sorted((root / "masks/train").iterdir()):
+            archive.write(path, path.name)
+            path.unlink()
+    return root
+
+
 LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "cvat": assets_of("cvat_layout"),
     "v7": assets_of("open_images_v7"),
@@ -97,6 +107,7 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "full list": full_list,
     "packed": packed,
     "two versions": two_versions,
+    "masks in zip": masks_in_zip,
 }
 
 

@@ -336,6 +336,18 @@ def test_a_redrawn_mask_takes_the_place_of_the_old_one(tmp_path):
     assert len([name for name in snapshot(data) if Path(name).name.startswith("a_m1_")]) == 1
 
 
+def test_masks_in_a_zip_stay_there_unless_they_move(tmp_path):
+    data = layouts.masks_in_zip(tmp_path / "data")
+    expected = {(("z" if i == "a1" else i), s): p for (i, s), p in pixels(read(data)).items()}
+    dataset = renamed(read(data), {("a1", "train"): ("z", "train")})
+    for _ in range(2):
+        dataset.save()
+        assert pixels(read(data)) == expected
+        names = [Path(name).name for name in snapshot(data) if name.startswith("masks/")]
+        assert "train-masks-a.zip" in names and len(names) == 3
+        assert all(name[0] in "zt" for name in names)
+
+
 # Packed tables
 
 
