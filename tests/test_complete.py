@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import golden
@@ -90,3 +91,14 @@ def test_there_are_tests(kind):
     names = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for what in ("there_and_back", "malformed"):
         assert any(name.startswith("test_") and what in name for name in names), what
+
+
+def test_the_tree_in_contributing_is_true():
+    """Every module and folder of the package has a line of its own, and no line is of another."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    tree = text.split("\n```\n", 2)[1].split("\ntests/", 1)[0]
+    told = re.findall(r"^  (\w+(?:\.py|/)) ", tree, re.MULTILINE)
+    package = ROOT / "datumaro_openimages_plugin"
+    modules = {path.name for path in package.glob("*.py")} - {"__init__.py"}
+    folders = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert sorted(told) == sorted(modules | folders)

@@ -293,6 +293,7 @@ def to_fields(
     size: tuple[int, int] | None,
     old: Mapping[str, str],
     old_frac: Sequence[float],
+    flags: Mapping[str, str] = FLAGS,
 ) -> dict[str, str] | None:
     """The row of a box, None where its image's size is needed and not known.
 
@@ -304,6 +305,7 @@ def to_fields(
         old: The row it was read from, empty where it was not; values that still hold come back
             as they were written.
         old_frac: That row's coordinates as numbers.
+        flags: Attribute -> column of the flags.
 
     Raises:
         ValueError: An attribute has a value that its column cannot hold.
@@ -320,7 +322,7 @@ def to_fields(
         "Confidence": kept(old, "Confidence", confidence, score) or score_text(score) or "1",
         **corners,
     }
-    for attribute, column in FLAGS.items():
+    for attribute, column in flags.items():
         value = attributes.get(attribute)
         text = kept(old, column, flag_from_text, value)
         fields[column] = flag_text(value, attribute) if text is None else text

@@ -15,11 +15,11 @@ import numpy as np
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.kinds import boxes
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
-from datumaro_openimages_plugin.kinds.labels import confidence, kept
+from datumaro_openimages_plugin.kinds.labels import confidence
 from datumaro_openimages_plugin.origin import Origin, OriginBbox
 from datumaro_openimages_plugin.sinks import Sink
 from datumaro_openimages_plugin.tables import Column
-from datumaro_openimages_plugin.values import flag_from_text, flag_text, score_text
+from datumaro_openimages_plugin.values import flag_from_text
 from datumaro_openimages_plugin.writing import KindWriter, RowByRow, Writing
 
 __all__ = ["FIELDS", "PEOPLE", "PRESENTATIONS", "columns", "from_rows", "to_fields"]
@@ -126,24 +126,11 @@ def to_fields(
         ValueError: An attribute has a value that its column cannot hold.
     """
     old_frac = [float(old[name]) for name in boxes.COORDINATES] if old else ()
-    corners = boxes.coordinates(annotation.points, size, old, old_frac)
-    if corners is None:
+    fields = boxes.to_fields(annotation, label, image_id, size, old, old_frac, FLAGS)
+    if fields is None:
         return None
-    attributes = annotation.attributes
-    score = attributes.get("score")
-    fields = {
-        **old,
-        "ImageID": image_id,
-        "LabelName": kept(old, "LabelName", str.strip, label) or label,
-        "Confidence": kept(old, "Confidence", confidence, score) or score_text(score) or "1",
-        **corners,
-    }
-    for attribute, column in FLAGS.items():
-        value = attributes.get(attribute)
-        text = kept(old, column, flag_from_text, value)
-        fields[column] = flag_text(value, attribute) if text is None else text
     for attribute, column in PRESENTATIONS.items():
-        value = attributes.get(attribute)
+        value = annotation.attributes.get(attribute)
         fields[column] = "" if value is None else str(value)
     return fields
 
