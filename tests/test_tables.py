@@ -89,9 +89,11 @@ READ = """
 import sys
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 from datumaro.components.annotation import AnnotationType
+by_datumaro = "pandas.core.frame" in sys.modules  # as early versions of 1.x do
 extractor = OpenImagesExtractor(sys.argv[1])
 assert sum(len(item.annotations) for item in extractor) > 5
-assert "pandas.core.frame" not in sys.modules, "pandas was imported"
+by_us = not by_datumaro and "pandas.core.frame" in sys.modules
+assert not by_us, "pandas was imported"
 """
 
 
