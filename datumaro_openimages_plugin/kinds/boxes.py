@@ -226,7 +226,7 @@ def coordinate_columns(points: np.ndarray, sizes: np.ndarray) -> list[list[str]]
 
 
 _BILLION = 1_000_000_000
-_MOST = 9.9  # so that one digit stands before the point
+_MOST = 9.9  # so that one digit stands before the point; what is further out is refused before
 
 
 def _decimal_texts(billionths: np.ndarray) -> list[str]:
