@@ -35,21 +35,6 @@ def way(request, monkeypatch):
     return request.param
 
 
-@pytest.fixture
-def mounted(tmp_path):
-    """Mounts for the time of a test."""
-    points = []
-
-    def mount(point, *arguments):
-        if subprocess.run(["mount", *arguments, str(point)], capture_output=True).returncode:
-            pytest.skip("mounting is not allowed")
-        points.append(point)
-
-    yield mount
-    for point in points:
-        subprocess.run(["umount", "-l", str(point)], check=True)
-
-
 def base(root: Path) -> Path:
     oi_files.base(root)
     return root

@@ -395,21 +395,6 @@ def test_moves_that_cannot_be_undone_are_finished_later(tmp_path, monkeypatch, n
     assert files(target) == NEW
 
 
-@pytest.fixture
-def mounted(tmp_path):
-    """Mounts for the time of a test."""
-    points = []
-
-    def mount(point, *arguments):
-        if subprocess.run(["mount", *arguments, str(point)], capture_output=True).returncode:
-            pytest.skip("mounting is not allowed")
-        points.append(point)
-
-    yield mount
-    for point in points:
-        subprocess.run(["umount", str(point)], check=True)
-
-
 @needs_linux
 @needs_root
 def test_disk_full(tmp_path, way, mounted):
