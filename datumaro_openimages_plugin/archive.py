@@ -16,6 +16,7 @@ from datumaro_openimages_plugin.journal import PARTIAL
 from datumaro_openimages_plugin.zips import (
     ZipMember,
     check_unpacked_size,
+    naming_damage,
     open_zip,
     safe_member,
 )
@@ -141,7 +142,7 @@ class ZipArchive:
     def __init__(self, root: str) -> None:
         self.root = os.path.abspath(root)
         opened = open_zip(self.root)
-        members = [info for info in opened.infolist() if not info.is_dir()]
+        members = [info for info in opened.infolist() if not info.filename.endswith("/")]
         check_unpacked_size(members, opened, os.path.basename(root))
         names = [safe_member(info, os.path.basename(root)) for info in members]
         names_kept = [name for name in names if not name.startswith("__MACOSX/")]
@@ -174,11 +175,13 @@ class ZipArchive:
 
     def open(self, name: str) -> BinaryIO:
         """Opens a member for reading; the handle can seek."""
-        return open_zip(self.root).open(self._members[name])  # type: ignore[return-value]
+        with naming_damage(name):
+            return open_zip(self.root).open(self._members[name])  # type: ignore[return-value]
 
     def read(self, name: str) -> bytes:
         """The whole content of a member."""
-        return open_zip(self.root).read(self._members[name])
+        with naming_damage(name):
+            return open_zip(self.root).read(self._members[name])
 
     def size(self, name: str) -> int:
         """How many bytes a member has when unpacked."""

@@ -22,6 +22,7 @@ from datumaro_openimages_plugin.errors import FormatError
 
 __all__ = ["EXIF_OFF", "SizeTable", "header_size", "image_meta_from_text", "image_meta_line"]
 
+_LONGEST_SIDE = (1 << 31) - 1  # sizes are kept in 32 bits
 EXIF_OFF = (
     {"exif_rotation": False}
     if "exif_rotation" in inspect.signature(imagesize.get).parameters
@@ -126,7 +127,7 @@ def image_meta_from_text(data: bytes, file: str) -> Mapping[str, tuple[int, int]
                 continue
             # Surplus fields are left for later versions of the format.
             height, width = int(fields[1]), int(fields[2])
-            if height <= 0 or width <= 0:
+            if not (0 < height <= _LONGEST_SIDE and 0 < width <= _LONGEST_SIDE):
                 raise ValueError
         except (ValueError, IndexError):
             raise FormatError(

@@ -15,12 +15,11 @@ import tempfile
 import threading
 import weakref
 import zipfile
-import zlib
 from typing import Any, BinaryIO
 
 from datumaro_openimages_plugin.archive import Source
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.zips import MAX_RATIO, MIN_UNPACKED
+from datumaro_openimages_plugin.zips import UNPACKED_VARIABLE, most_unpacked, naming_damage
 
 __all__ = ["open_table", "open_unpacked", "read_unpacked"]
 
@@ -112,12 +111,9 @@ def open_unpacked(source: Source, name: str) -> BinaryIO:
         return source.open(name)
     copy = tempfile.TemporaryFile()  # noqa: SIM115 (handed out)
     try:
-        with source.open(name) as raw:
+        with naming_damage(name), source.open(name) as raw:
             _unpack(raw, name, copy)  # type: ignore[arg-type]
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
-        copy.close()
-        raise FormatError(f"the packed file is damaged: {error}", file=name) from None
-    except FormatError:
+    except BaseException:
         copy.close()
         raise
     copy.flush()
@@ -138,7 +134,7 @@ def _unpack(raw: BinaryIO, name: str, copy: BinaryIO) -> None:
         return
     packed = raw.seek(0, os.SEEK_END)
     raw.seek(0)
-    most = max(MIN_UNPACKED, MAX_RATIO * packed)
+    most = most_unpacked(packed)
     if lower.endswith(".gz"):
         with gzip.open(raw) as unpacked:
             _copy_at_most(unpacked, copy, most, name)  # type: ignore[arg-type]
@@ -147,7 +143,7 @@ def _unpack(raw: BinaryIO, name: str, copy: BinaryIO) -> None:
         members = [
             info
             for info in archive.infolist()
-            if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+            if not info.filename.endswith("/") and not info.filename.startswith("__MACOSX/")
         ]
         if len(members) != 1:
             raise FormatError("one file is expected in this zip", file=name, value=len(members))
@@ -160,7 +156,8 @@ def _copy_at_most(file: BinaryIO, copy: BinaryIO, most: int, name: str) -> None:
         most -= len(block)
         if most < 0:
             raise FormatError(
-                "the file unpacks to far more than it holds; if you trust it, unpack it yourself",
+                "the file unpacks to far more than it holds; if you trust it, unpack it yourself "
+                f"or allow so many bytes by {UNPACKED_VARIABLE}",
                 file=name,
             )
         copy.write(block)

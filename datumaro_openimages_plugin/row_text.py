@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -154,17 +155,26 @@ def _positioned_read(file: BinaryIO) -> Callable[[int, int], bytes] | None:
 
 
 def row_starts(file: BinaryIO, start: int, quoted: bool = True) -> np.ndarray:
-    """(n + 1,) int64 byte offsets of rows; if ``quoted``, a line end in quotes ends no row."""
+    """(n + 1,) int64 byte offsets of rows; if ``quoted``, a line end in quotes ends no row.
+
+    Rows end where Arrow's and Python's readers end them: a quote within an unquoted field is a
+    character like any other, and a lone carriage return ends a row too.
+    """
     file.seek(start)
     ends: list[np.ndarray] = []
     base, quotes = start, 0
-    while block := file.read(16 << 20):
+    while block := file.read(_STARTS_BLOCK):
+        block += file.readline()  # so that what follows a quote is in the same block
         data = np.frombuffer(block, np.uint8)
         at = np.flatnonzero(data == 10)
+        if quoted and block.count(b"\r") != block.count(b"\r\n"):
+            return _without_empty(file, _starts_one_by_one(file, start))
         if quoted and (quotes or b'"' in block):
             # Whether a count is odd is all that matters, so it may overflow; wider numbers would
             # take eight times the block.
             inside = (np.cumsum(data == 34, dtype=np.uint8) + quotes) & 1
+            if not _quotes_are_plain(data, inside):
+                return _without_empty(file, _starts_one_by_one(file, start))
             quotes = int(inside[-1])
             at = at[inside[at] == 0]
         ends.append(at + (base + 1))
@@ -173,6 +183,44 @@ def row_starts(file: BinaryIO, start: int, quoted: bool = True) -> np.ndarray:
     if starts[-1] != base:
         starts = np.append(starts, base)
     return _without_empty(file, starts)
+
+
+_STARTS_BLOCK = 16 << 20
+_BESIDE_QUOTES = np.zeros(256, bool)  # what a quote that opens or closes a field stands beside
+_BESIDE_QUOTES[list(b',\r\n"')] = True
+
+
+def _quotes_are_plain(data: np.ndarray, inside: np.ndarray) -> bool:
+    """Whether all quotes of a block, which ends with a line, are at the ends of fields.
+
+    Args:
+        data: (n,) uint8.
+        inside: (n,) 1 from an opening quote on, 0 from a closing one on.
+    """
+    at = np.flatnonzero(data == 34)
+    opening = inside[at] == 1
+    before = at[opening & (at > 0)] - 1
+    after = at[~opening & (at < len(data) - 1)] + 1
+    return bool(_BESIDE_QUOTES[data[before]].all() and _BESIDE_QUOTES[data[after]].all())
+
+
+#: A field, and what ends it: after the closing quote, and without an opening one, quotes are text.
+_FIELD = re.compile(rb'(?:"[^"]*(?:""[^"]*)*(?:"|\Z))?[^,\r\n]*(,|\r\n|\r|\n|\Z)')
+
+
+def _starts_one_by_one(file: BinaryIO, start: int) -> np.ndarray:
+    """What `row_starts` gives, field by field: for files with quotes where none belong."""
+    file.seek(start)
+    body = file.read()
+    starts = [0]
+    at = 0
+    while at < len(body):
+        field = _FIELD.match(body, at)
+        assert field is not None  # the pattern matches any text
+        at = field.end()
+        if field[1] != b",":
+            starts.append(at)
+    return np.array(starts, np.int64) + start
 
 
 def _without_empty(file: BinaryIO, starts: np.ndarray) -> np.ndarray:

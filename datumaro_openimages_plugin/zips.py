@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import lzma
 import os
 import posixpath
 import re
@@ -10,17 +11,75 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from datumaro_openimages_plugin.errors import FormatError, UnsafePathError
+from datumaro_openimages_plugin.errors import (
+    FormatError,
+    OpenImagesError,
+    OptionError,
+    UnsafePathError,
+)
 
-__all__ = ["MAX_RATIO", "MIN_UNPACKED", "InnerZips", "ZipMember", "open_zip", "safe_member"]
+__all__ = [
+    "MAX_RATIO",
+    "MIN_UNPACKED",
+    "InnerZips",
+    "ZipMember",
+    "most_unpacked",
+    "naming_damage",
+    "open_zip",
+    "safe_member",
+]
 
 #: A zip may unpack to this many times its own size, and at least to `MIN_UNPACKED` bytes.
 MAX_RATIO = 200
 MIN_UNPACKED = 1 << 30
 MAX_MEMBERS = 20_000_000
+#: Raises the limits: bytes that a zip may unpack to, and members that it may have.
+UNPACKED_VARIABLE = "DATUMARO_OPENIMAGES_MAX_UNPACKED"
+MEMBERS_VARIABLE = "DATUMARO_OPENIMAGES_MAX_MEMBERS"
 _DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def most_unpacked(packed: int) -> int:
+    """How many bytes a packed file of ``packed`` bytes may unpack to.
+
+    Raises:
+        OptionError: The variable that raises the limit is no number.
+    """
+    return max(MIN_UNPACKED, MAX_RATIO * packed, _from_environment(UNPACKED_VARIABLE))
+
+
+def _from_environment(variable: str) -> int:
+    text = os.environ.get(variable, "0")
+    if not (text.isdigit() and text.isascii()):
+        raise OptionError(f"{variable} must be a whole number", value=text)
+    return int(text)
+
+
+@contextmanager
+def naming_damage(file: str) -> Iterator[None]:
+    """Makes whatever unpacking may raise an error that names the file.
+
+    Raises:
+        FormatError: The member is damaged, encrypted, or packed in a way that is not known here.
+    """
+    try:
+        yield
+    except (FileNotFoundError, OpenImagesError):
+        raise
+    except _DAMAGE as error:
+        raise FormatError(f"the packed file is damaged: {error}", file=file) from None
+
+
+#: RuntimeError is what an encrypted member raises.
+_DAMAGE: tuple[type[Exception], ...] = (
+    OSError, EOFError, RuntimeError, ValueError, zlib.error, lzma.LZMAError,
+    zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError,
+)  # fmt: skip
 
 
 @functools.lru_cache(maxsize=20)  # the masks of a split are published as 16 zips
@@ -37,10 +96,10 @@ def _opened_zip(
     file = path
     if inner != _ITSELF:
         file = tempfile.TemporaryFile()  # type: ignore[assignment] # noqa: SIM115
-        with open_zip(path).open(inner) as packed:
+        with naming_damage(inner), open_zip(path).open(inner) as packed:
             shutil.copyfileobj(packed, file)  # type: ignore[arg-type]
     opened = zipfile.ZipFile(file)
-    members = [info for info in opened.infolist() if not info.is_dir()]
+    members = [info for info in opened.infolist() if not info.filename.endswith("/")]
     check_unpacked_size(members, opened, os.path.basename(inner if inner != _ITSELF else path))
     return opened, {posixpath.basename(info.filename): info.filename for info in members}
 
@@ -61,21 +120,24 @@ def _zip_and_members(path: str, inner: str) -> tuple[zipfile.ZipFile, dict[str, 
     try:
         status = os.stat(path)
         return _opened_zip(path, inner, status.st_size, status.st_mtime_ns, os.getpid())
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError) as error:
+    except FormatError:
+        raise
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, ValueError) as error:
         raise FormatError(f"not a readable zip: {error}", file=os.path.basename(path)) from None
 
 
 def check_unpacked_size(members: list[zipfile.ZipInfo], opened: zipfile.ZipFile, file: str) -> None:
     """Refuses a zip that unpacks to far more than it holds."""
-    if len(members) > MAX_MEMBERS:
-        raise FormatError("the zip has too many members", file=file, value=len(members))
+    if len(members) > max(MAX_MEMBERS, _from_environment(MEMBERS_VARIABLE)):
+        message = f"the zip has too many members; {MEMBERS_VARIABLE}=<number> allows more"
+        raise FormatError(message, file=file, value=len(members))
     unpacked = sum(info.file_size for info in members)
     assert opened.fp is not None
     packed = opened.fp.seek(0, os.SEEK_END)
-    if unpacked > max(MIN_UNPACKED, MAX_RATIO * packed):
+    if unpacked > most_unpacked(packed):
         raise FormatError(
             "the zip unpacks to far more than it holds; if you trust it, unpack it yourself "
-            "and import the folder",
+            f"and import the folder, or allow so many bytes by {UNPACKED_VARIABLE}",
             file=file,
             value=unpacked,
         )
@@ -106,7 +168,8 @@ class InnerZips:
             opened, members = _zip_and_members(path, inner or _ITSELF)
             name = members.get(self.member)
             if name is not None:
-                return opened.read(name)
+                with naming_damage(self.member):
+                    return opened.read(name)
         raise FileNotFoundError(self.member)
 
     def __getstate__(self) -> tuple[tuple[tuple[str, str], ...], str]:
@@ -133,7 +196,8 @@ class ZipMember:
 
     def __call__(self, *_: Any) -> bytes:
         """The member's bytes."""
-        return open_zip(self.archive).read(self.name)
+        with naming_damage(self.name):
+            return open_zip(self.archive).read(self.name)
 
     def __getstate__(self) -> tuple[str, str]:
         return self.archive, self.name
@@ -156,7 +220,7 @@ def safe_member(info: zipfile.ZipInfo, file: str) -> str:
     """
     name = info.filename.replace("\\", "/")
     parts = name.split("/")
-    bad = ".." in parts or name.startswith("/") or "\0" in info.orig_filename
+    bad = ".." in parts or name.startswith("/") or "\0" in info.orig_filename or not name
     if bad or _DRIVE.match(name) or stat.S_ISLNK(info.external_attr >> 16):
         raise UnsafePathError(
             "the zip has a member that would lie outside its folder, or a link; make the zip anew",

@@ -82,8 +82,8 @@ def test_damaged_files_are_named(name, data, tmp_path):
 
 @pytest.mark.parametrize("pack", [gzip.compress, lambda data: zipped(("a.csv", data))])
 def test_files_that_unpack_to_far_too_much(pack, tmp_path, monkeypatch):
-    monkeypatch.setattr(packed, "MIN_UNPACKED", 1000)
-    monkeypatch.setattr(packed, "MAX_RATIO", 10)
+    monkeypatch.setattr(zips, "MIN_UNPACKED", 1000)
+    monkeypatch.setattr(zips, "MAX_RATIO", 10)
     name = "bomb.gz" if pack is gzip.compress else "bomb.zip"
     with pytest.raises(FormatError, match="far more"):
         read_unpacked(source_of(tmp_path, name, pack(b"0" * 1_000_000)), name)

@@ -42,6 +42,9 @@ __all__ = [
 
 BOX_COORDINATES = ("BoxXMin", "BoxXMax", "BoxYMin", "BoxYMax")
 
+#: As many as OpenCV decodes; a size in ``images.meta`` may be anything.
+_MOST_PIXELS = 1 << 30
+
 #: The published header.
 FIELDS = (
     "MaskPath", "ImageID", "LabelName", "BoxID", *BOX_COORDINATES, "PredictedIoU", "Clicks"
@@ -192,6 +195,9 @@ def decode_mask(data: bytes, name: str, size: tuple[int, int] | None) -> np.ndar
         image = visible & (image[..., 3] != 0) if image.shape[2] == 4 else visible
     mask = image != 0
     if size is not None and mask.shape != tuple(size):
+        if size[0] * size[1] > _MOST_PIXELS:
+            message = "the mask's image is said to be larger than any picture can be read"
+            raise FormatError(message, file=name, value=tuple(size))
         resized = cv2.resize(
             mask.astype(np.uint8), (size[1], size[0]), interpolation=cv2.INTER_NEAREST
         )
