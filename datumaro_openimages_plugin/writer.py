@@ -185,7 +185,13 @@ class Writer:
         if origin is None and not item.attributes and sink.columns == _IMAGE_COLUMNS:
             sink.raw(csv_line([item.id, item.subset, *_NO_COLUMNS]).encode("utf-8"))
             return
-        shown = self._writing.shown_columns("item", item.attributes, extras.IMAGE, _ITEM_ATTRIBUTES)
+        try:
+            shown = self._writing.shown_columns(
+                "item", item.attributes, extras.IMAGE, _ITEM_ATTRIBUTES
+            )
+        except ValueError as error:
+            message = f"the item {error}; correct it before the export"
+            raise AnnotationError(message, image_id=item.id) from None
         if origin is None or origin.source is None:
             sink.row({"ImageID": item.id, "Subset": item.subset, **shown})
             return
