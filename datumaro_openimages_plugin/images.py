@@ -1,4 +1,4 @@
-"""Images: their ids, subsets, rows and sizes; the one place that knows an image's size.
+"""Images: their ids, subsets, rows and sizes; no other module decides a size.
 
 Sizes come from what the caller gives, else from ``images.meta``, else from the picture's header
 (see `image_sizes`); a picture is never decoded for its size.

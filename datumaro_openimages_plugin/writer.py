@@ -1,7 +1,7 @@
 """Writing a dataset: items -> rows of each kind -> tables, masks and images in one target.
 
 Items are written one after another, so a stream needs no more memory than its tables' buffers.
-What the format cannot hold is counted, and reported once per kind at the end.
+What has no place in the files is counted, and reported at the end, a line each.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ class Rules:
             missed, so much to the false negatives. With 0 detections inside are ignored.
         unverified: Detections of a class that nobody verified in their image, neither by an image
             label nor by a box: ``ignore`` them, or ``count`` them as false positives.
-        group_overlap: "Inside" a group-of box is intersection over the detection's own ``area``,
-            or ``iou``.
+        group_overlap: What share a detection must have in common with a group-of box to be in it:
+            of its own ``area``, or ``iou``.
         matching: A detection can only find the object that it overlaps ``best``, as in VOC; or,
             ``free``, the best one that no detection of a higher score has found.
         interpolation: Average precision is the ``area`` under the interpolated curve (VOC 2010),

@@ -1,10 +1,9 @@
 """Visual relationships: "woman wears hat" between two boxes, "woman is singing" of one.
 
 They become an item's attribute ``relationships``: a list of `Relationship`, whose ends are the
-``Annotation.id`` of boxes, unique in the item, or, for ``is``, the id of an attribute such as
-``/m/0463cq4`` (Cry). The published rows name boxes by label and coordinates only, so rows are
-tied to the rows of the box files; a box that no box file has is added to the item, and stays a
-part of its relationship when it is written.
+ids of the item's boxes, or, for ``is``, the id of an attribute such as "wooden". The published rows
+name boxes by label and coordinates only, so rows are tied to the rows of the box files; a box that
+no box file has is added to the item, and stays a part of its relationship when it is written.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ def scene_of(item: DatasetItem, names: Sequence[str], shown: Mapping[str, str]) 
     Args:
         item: The item.
         names: Labels' names for people, by label.
-        shown: Attribute id -> its name, for relationships such as ``is /m/0463cq4``.
+        shown: Attribute id -> its name, for relationships such as ``is``.
     """
     size = item_size(item)
     height, width = _drawing_size(size)

@@ -17,11 +17,11 @@ from datumaro_openimages_plugin.errors import AnnotationError, FormatError
 FILE = "annotations/open_images_train_localized_narratives.jsonl"
 #: Numbers and escapes as no JSON writer of ours would write them.
 FULL = (
-    '{"dataset_id": "open_images_train", "image_id": "a", "annotator_id": 93, '
+    '{"dataset_id": "open_images_train", "image_id": "a", "annotator_id": 41, '
     '"caption": "A d\\u00f6ner a \\"good\\" one.", '
     '"timed_caption": [{"utterance": "A dog", "start_time": 0.0, "end_time": 0.40}], '
-    '"traces": [[{"x": 0.20860, "y": -5.33e-2, "t": 0.022}], []], '
-    '"voice_recording": "train/a_93.ogg"}\n'
+    '"traces": [[{"x": 0.30750, "y": -4.25e-2, "t": 0.031}], []], '
+    '"voice_recording": "train/a_41.ogg"}\n'
 )
 SHORT = '{"caption":"Again.","image_id":"a","dataset_id":"x","annotator_id":1}\n'
 OTHER = '{"dataset_id": "x", "image_id": "b", "annotator_id": 2, "caption": "Sky."}\n'
@@ -44,10 +44,10 @@ def test_captions_with_words_and_traces(tmp_path):
     assert one == Caption(
         'A döner a "good" one.',
         attributes={
-            "annotator_id": 93,
+            "annotator_id": 41,
             "timed_caption": [{"utterance": "A dog", "start_time": 0.0, "end_time": 0.4}],
-            "traces": [[{"x": 0.2086, "y": -0.0533, "t": 0.022}], []],
-            "voice_recording": "train/a_93.ogg",
+            "traces": [[{"x": 0.3075, "y": -0.0425, "t": 0.031}], []],
+            "voice_recording": "train/a_41.ogg",
         },
     )
     assert (two.caption, two.attributes) == ("Again.", {"annotator_id": 1})
@@ -61,7 +61,7 @@ def test_shards_are_read_together_and_the_whole_ones_preferred(tmp_path):
         "annotations/open_images_train_v6_captions.jsonl": SHORT + OTHER,
     }
     dataset = read(write(tmp_path, made))
-    assert [a.attributes["annotator_id"] for a in captions(dataset)] == [93]
+    assert [a.attributes["annotator_id"] for a in captions(dataset)] == [41]
     assert [a.caption for a in captions(dataset, "b")] == ["Sky."]
 
 
