@@ -47,7 +47,7 @@ from datumaro_openimages_plugin.packed import read_unpacked
 from datumaro_openimages_plugin.progress import Steps
 from datumaro_openimages_plugin.read_classes import read_classes
 from datumaro_openimages_plugin.rows import TableRows
-from datumaro_openimages_plugin.tables import Column, OnError
+from datumaro_openimages_plugin.tables import Column, CsvTable, OnError
 
 __all__ = ["Reader"]
 
@@ -242,6 +242,8 @@ class Reader:
                 if file.subset not in self._skipped:
                     table: Any = kind.opened(self._source, file.name)
                     table.moved = steps.done
+                    if isinstance(table, CsvTable):
+                        table.spell(kind.fields)
                     opened.append((kind, file, table))
         return opened
 

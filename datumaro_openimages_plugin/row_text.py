@@ -220,6 +220,8 @@ def _starts_one_by_one(file: BinaryIO, start: int) -> np.ndarray:
         at = field.end()
         if field[1] != b",":
             starts.append(at)
+    if starts[-1] != at:  # the last row ends in a comma
+        starts.append(at)
     return np.array(starts, np.int64) + start
 
 

@@ -77,6 +77,18 @@ class CsvTable:
         """The header's spelling of a published column name, None where the file lacks it."""
         return column if column in self._position else self._folded.get(column.casefold())
 
+    def spell(self, published: Sequence[str]) -> None:
+        """Calls columns that the file writes in another case as the published ones are called."""
+        for name in published:
+            actual = self.actual(name)
+            # Points have ImageId, and as many files of them ImageID.
+            if actual is None or actual == name or name == "ImageId":
+                continue
+            if self.header.count(actual) == 1:
+                self.header[self.header.index(actual)] = name
+        self._position = {column: i for i, column in enumerate(self.header)}
+        self._folded = {column.casefold(): column for column in reversed(self.header)}
+
     def read(
         self, columns: Sequence[Column], on_error: OnError, chosen: np.ndarray | None = None
     ) -> Rows:

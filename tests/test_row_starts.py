@@ -41,6 +41,7 @@ def test_random_texts_have_the_rows_that_arrow_sees(monkeypatch):
     for _ in range(3_000):
         data = "".join(random_.choices('ab,",\n\r', k=random_.randint(1, 14))).encode()
         data += b'\n1,2"\n3,4\n' if random_.random() < 0.5 else b"\n1,2\n"
+        data = data[: len(data) - random_.randint(0, 2)]
         try:
             expected = arrow_rows(data)
         except ArrowInvalid:
