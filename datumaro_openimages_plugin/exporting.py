@@ -187,12 +187,16 @@ def _written(
         )
     always_meta = options.always_meta or (old.in_place and old.name_of("images_meta") is not None)
     writer = Writer(target, layout, categories, image_files, on_error, always_meta, here)
-    imported = None
-    for item in progress(items):
-        origin = getattr(item, "origin", None)
-        if origin is not None and origin.dataset is not imported:
-            imported = origin.dataset
-            old.check_whole(imported)
-        writer.write(item)
-    writer.finish()
+    try:
+        imported = None
+        for item in progress(items):
+            origin = getattr(item, "origin", None)
+            if origin is not None and origin.dataset is not imported:
+                imported = origin.dataset
+                old.check_whole(imported)
+            writer.write(item)
+        writer.finish()
+    except BaseException:
+        writer.drop()
+        raise
     return writer

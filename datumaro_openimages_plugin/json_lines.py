@@ -277,6 +277,11 @@ class JsonLinesSink:
         """Renders an object."""
         return json.dumps(dict(fields), ensure_ascii=False).encode("utf-8")
 
+    def drop(self) -> None:
+        """Leaves the file as it stands."""
+        if self._file is not None:
+            self._file.close()
+
     def close(self) -> None:
         """Ends the file."""
         if self._file is not None:

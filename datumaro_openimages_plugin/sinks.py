@@ -59,6 +59,9 @@ class Sink(Protocol):
     def close(self) -> None:
         """Writes what is left."""
 
+    def drop(self) -> None:
+        """Leaves the file as it stands; the export has failed."""
+
 
 class CsvSink:
     """One table being written; the file is made when it gets its first row.
@@ -176,6 +179,11 @@ class CsvSink:
         if self._widths:
             self._fill_up()
         self._order.restore(self._written, self._start)
+
+    def drop(self) -> None:
+        """Leaves the file as it stands."""
+        if self._file is not None:
+            self._file.close()
 
     def _fill_up(self) -> None:
         assert self._written is not None

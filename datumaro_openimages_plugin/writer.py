@@ -329,6 +329,11 @@ class Writer:
 
     # The end
 
+    def drop(self) -> None:
+        """Closes the files of an export that has failed."""
+        for sink in (*self._image_lists.values(), *self._sinks.values()):
+            sink.drop()
+
     def finish(self) -> None:
         """Writes what belongs to the whole dataset: classes, hierarchy, sizes."""
         for writer in self._writers.values():
