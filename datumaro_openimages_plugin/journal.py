@@ -34,6 +34,7 @@ PARTIAL = ".open-images-partial"
 
 _LONGEST = 200  # bytes of a target's name in its workspace's name; file systems allow 255
 _WAIT_S = 30.0  # a reader waits this long for the few renames of a running export
+_PAUSE_S = 0.005
 _BUSY = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
@@ -75,13 +76,21 @@ class Workspace:
 
     # The lock
 
-    def take(self) -> bool:
-        """Makes the folder and takes its lock; False where another process has it.
+    def take(self, wait_s: float = 0.0) -> bool:
+        """Makes the folder and takes its lock; False where another process has it all the time.
 
         Raises:
             OSError: The folder cannot be written.
             SaveError: Something else has its name.
         """
+        deadline = time.monotonic() + wait_s
+        while not self._take():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_PAUSE_S)
+        return True
+
+    def _take(self) -> bool:
         while True:
             try:
                 with contextlib.suppress(FileExistsError):
@@ -254,7 +263,7 @@ def recover(target: str) -> None:
             ) from None
         if time.monotonic() > deadline:
             raise SaveError("another process is replacing this; try again later", file=target)
-        time.sleep(0.005)
+        time.sleep(_PAUSE_S)
 
 
 def _locked(handle: int) -> bool:

@@ -71,7 +71,7 @@ class _Part(io.RawIOBase):
         """Copies a file to the end of the common one, which goes when its last part goes."""
         with cls._lock:
             common = None if cls._common is None else cls._common()
-            if common is None:
+            if common is None or common.closed:
                 common = tempfile.TemporaryFile()  # noqa: SIM115 (handed out)
                 cls._common = weakref.ref(common)
             start = common.seek(0, os.SEEK_END)

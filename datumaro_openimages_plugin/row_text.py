@@ -7,6 +7,7 @@ import functools
 import io
 import os
 import re
+import weakref
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -23,7 +24,7 @@ class RowText:
     """The rows of an open file as text; a file that was changed in place since is refused.
 
     Args:
-        file: A seekable handle; it stays open as long as this does.
+        file: A seekable handle; it is open as long as this is there.
         name: Its name, for messages.
         start: Where the first row begins.
     """
@@ -37,6 +38,7 @@ class RowText:
         self._block: tuple[int, bytes] = (0, b"")
         self._next = -1
         self._pread = _positioned_read(file)
+        weakref.finalize(self, file.close)
 
     @property
     def is_empty(self) -> bool:

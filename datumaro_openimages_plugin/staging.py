@@ -35,6 +35,8 @@ from datumaro_openimages_plugin.staged import StagedFiles
 
 __all__ = ["PARTIAL", "Staging", "recover"]
 
+_WAIT_S = 0.5  # whoever looks after a killed export's leftovers has their lock for a moment
+
 _ADVICE = {
     errno.ENOSPC: "; make room: the old files go only after the new ones are written",
     errno.EDQUOT: "; make room: the old files go only after the new ones are written",
@@ -164,7 +166,7 @@ class Staging(StagedFiles):
         return work
 
     def _take(self, work: Workspace) -> None:
-        if not work.take():
+        if not work.take(_WAIT_S):
             raise SaveError(
                 "another export is writing there; wait for it or choose another folder",
                 file=self.target,

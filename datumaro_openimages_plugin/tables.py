@@ -55,7 +55,11 @@ class CsvTable:
         self.name = name
         self.moved: Callable[[int], None] = lambda size: None
         self._file = open_table(source, name)
-        self.header, self._data_start, self.line_end = self._read_header()
+        try:
+            self.header, self._data_start, self.line_end = self._read_header()
+        except BaseException:
+            self._file.close()
+            raise
         self._position = {column: i for i, column in enumerate(self.header)}
         self._folded = {column.casefold(): column for column in reversed(self.header)}
         self._text = RowText(self._file, name, self._data_start)

@@ -13,7 +13,8 @@ class BadServer:
     """What it has, how it behaves, and what it was asked.
 
     ``files``: path -> bytes. ``faults``: path -> what to do wrong, one for each request in turn;
-    further requests are answered well. ``always``: path -> a fault that never ends.
+    further requests are answered well. ``always``: path -> a fault that never ends. ``waits_for``:
+    how many requests have to be there at once before the first is answered.
     """
 
     def __init__(self):
@@ -27,6 +28,8 @@ class BadServer:
         self.url = ""
         self.over = threading.Event()
         self.busy = self.busiest = 0
+        self.waits_for = 1
+        self.enough = threading.Event()
         self.lock = threading.Lock()
 
     def asked(self, path):
@@ -47,8 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
             server.requests.append((self.path, dict(self.headers)))
             server.busy += 1
             server.busiest = max(server.busiest, server.busy)
+            if server.busy >= server.waits_for:
+                server.enough.set()
             faults = server.faults.get(self.path)
             fault = faults.pop(0) if faults else server.always.get(self.path)
+        server.enough.wait(10)
         try:
             self.close_connection = True
             self.answer(server, fault)

@@ -446,6 +446,19 @@ def test_two_at_once(tmp_path, first, second):
     assert alone(tmp_path, "data")
 
 
+def test_whoever_only_looks_after_leftovers_is_waited_for(tmp_path, way):
+    target = put(tmp_path / "data", OLD)
+    beside, inside = Workspace.beside(str(target)), Workspace.inside(str(target))
+    held = beside if way == "exchange" and sys.platform == "linux" else inside
+    assert held.take()
+    timer = threading.Timer(0.1, held.release)
+    timer.start()
+    save(target)
+    timer.join()
+    assert files(target) == NEW
+    assert alone(tmp_path, "data")
+
+
 def test_many_at_once(tmp_path, way):
     """Whoever is not refused replaces all; the lock's file comes and goes meanwhile."""
     target = put(tmp_path / "data", {"0": "0", "1": "0"})
