@@ -296,7 +296,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("depth", "nodes"), [(64, 100_000), (64, 1), (2, 100_000)])
-@settings(deadline=None, database=None)
+@settings(deadline=None, database=None, derandomize=True)
 @given(tree=trees(), data=st.data())
 def test_any_change_is_followed_and_nothing_is_made_up(
     depth: int, nodes: int, tree: dict[str, Any], data: Any
