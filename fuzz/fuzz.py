@@ -30,7 +30,7 @@ import numpy as np  # noqa: E402
 import pyarrow.csv  # noqa: E402, F401
 
 with atheris.instrument_imports(include=["datumaro_openimages_plugin"]):
-    from datumaro_openimages_plugin import (  # noqa: F401 (to be instrumented)
+    from datumaro_openimages_plugin import (  # noqa: F401, to be instrumented
         exporting,
         reader,
         writer,
