@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["bools_to_arrow", "is_null", "texts_to_arrow", "to_arrow", "to_numpy"]
+__all__ = ["bools_to_arrow", "distinct_codes", "is_null", "texts_to_arrow", "to_arrow", "to_numpy"]
 
 
 def to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
@@ -51,6 +51,14 @@ def bools_to_arrow(values: np.ndarray) -> pa.Array:
     """An Arrow array of (n,) bool."""
     packed = np.packbits(values, bitorder="little")
     return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(packed)])
+
+
+def distinct_codes(codes: np.ndarray) -> list[int]:
+    """The distinct ones of (n,) small whole numbers from 0, ascending.
+
+    ``numpy.unique`` would import ``numpy.ma``, which takes longer than reading a small dataset.
+    """
+    return np.flatnonzero(np.bincount(codes)).tolist()  # type: ignore[no-any-return]
 
 
 def _dtype(kind: pa.DataType) -> np.dtype:

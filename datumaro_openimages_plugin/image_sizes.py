@@ -86,7 +86,8 @@ def _plain_image_meta(data: bytes) -> SizeTable | None:
     if not body or any(data.find(mark, start) >= 0 for mark in (b"#", b"'", b'"', b"\\", b"\t")):
         return None
     try:
-        table = pacsv.read_csv(
+        # `read_csv` goes through all Python objects that there are, in some versions of pyarrow.
+        reader = pacsv.open_csv(
             pa.BufferReader(body),
             read_options=pacsv.ReadOptions(column_names=["name", "height", "width"]),
             parse_options=pacsv.ParseOptions(delimiter=" ", quote_char=False),
@@ -94,7 +95,8 @@ def _plain_image_meta(data: bytes) -> SizeTable | None:
                 column_types={"name": pa.string(), "height": pa.int32(), "width": pa.int32()},
                 null_values=[],
             ),
-        ).combine_chunks()
+        )
+        table = reader.read_all().combine_chunks()
     except pa.ArrowInvalid:
         return None
     heights, widths = (to_numpy(table.column(name)) for name in ("height", "width"))

@@ -16,7 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datumaro_openimages_plugin.archive import Source
-from datumaro_openimages_plugin.arrays import bools_to_arrow, texts_to_arrow, to_arrow, to_numpy
+from datumaro_openimages_plugin.arrays import (
+    bools_to_arrow,
+    distinct_codes,
+    texts_to_arrow,
+    to_arrow,
+    to_numpy,
+)
 from datumaro_openimages_plugin.errors import FormatError, UnsafePathError
 from datumaro_openimages_plugin.id_index import IdIndex, hex_keys
 from datumaro_openimages_plugin.image_sizes import SizeTable
@@ -173,7 +179,7 @@ class Images:
         known = np.full(len(ids), -1, np.int64)
         if self._full is not None:
             known[:] = IdIndex(self._full).look_up(ids)
-        for code in np.unique(codes).tolist() if len(self) else ():
+        for code in distinct_codes(codes) if len(self) else ():
             at = np.flatnonzero((codes == code) & (known < 0))
             index, positions = self._index(code)
             found = index.look_up(ids.take(to_arrow(at)))
@@ -184,7 +190,7 @@ class Images:
         """Gives images their rows of a further list where these have more columns."""
         headers, which = self.rows.headers(self._row_of[numbers])
         aside: set[str] = set()
-        for at in np.unique(which).tolist():
+        for at in distinct_codes(which):
             more = set(table.header) - set(headers[at])
             fewer = set(headers[at]) - set(table.header)
             if len(more) > len(fewer):

@@ -7,7 +7,7 @@ published ``train-masks-0.zip`` itself, which is read without unpacking it.
 
 from __future__ import annotations
 
-import os
+import itertools
 import posixpath
 import re
 from collections.abc import Callable, Iterable
@@ -24,6 +24,7 @@ IMAGE_EXTENSIONS = frozenset((
     ".pfm", ".sr", ".ras", ".exr", ".hdr", ".pic", ".pbm", ".pgm", ".ppm", ".pxm", ".pnm",
 ))
 # fmt: on
+_EXTENSIONS = frozenset(ext[1:] for ext in IMAGE_EXTENSIONS)
 _MOST_TOPS = 1000
 #: The published zips of masks are named by split and first hex digit of the image ids in them.
 _MASK_ZIP = re.compile(r"(?P<subset>.+)-masks-(?P<digit>[0-9a-f])\.zip", re.IGNORECASE)
@@ -42,25 +43,34 @@ class MediaIndex:
         self.images: dict[str, str] = {}
         self.masks: dict[str, list[str]] = {}
         self._zips: list[str] = []
-        for name in names:
-            self._add(name)
-        self._tops = sorted({key.split("/", 1)[0] for key in self.images if "/" in key})
+        tops: set[str] = set()
+        for folder, inside in itertools.groupby(names, lambda name: name.rpartition("/")[0]):
+            self._add(folder, inside, tops)
+        self._tops = sorted(tops)
         self._related: dict[str, list[str]] = {}
         self._by_base: dict[str, list[str]] | None = None
 
-    def _add(self, name: str) -> None:
-        stem, ext = os.path.splitext(name)
-        folder, base = posixpath.split(name)
-        if ext.lower() == ".zip" and is_mask_place(base) and recognise(name) is None:
-            self._zips.append(name)
-        if ext.lower() not in IMAGE_EXTENSIONS:
-            return
-        if any(is_mask_place(part) for part in folder.split("/")):
-            self.masks.setdefault(base, []).append(name)
-            return
-        key = _image_key(stem)
-        if key not in self.images or name < self.images[key]:
-            self.images[key] = name
+    def _add(self, folder: str, names: Iterable[str], tops: set[str]) -> None:
+        """Takes files of one folder; what their place says is found out once."""
+        of_masks = any(is_mask_place(part) for part in folder.split("/"))
+        start = _image_key_start(folder)
+        skipped = len(folder) + 1 if folder else 0
+        for name in names:
+            base = name[skipped:]
+            stem, _, ext = base.rpartition(".")
+            ext = ext.lower()
+            if ext == "zip" and is_mask_place(base) and recognise(name) is None:
+                self._zips.append(name)
+            if ext not in _EXTENSIONS or not stem.strip("."):
+                continue
+            if of_masks:
+                self.masks.setdefault(base, []).append(name)
+                continue
+            key = start + stem
+            if self.images.setdefault(key, name) > name:
+                self.images[key] = name
+            if start:
+                tops.add(start.split("/", 1)[0])
 
     @property
     def mask_zips(self) -> list[str]:
@@ -121,6 +131,8 @@ class MediaIndex:
         candidates = self.masks.get(mask_path)
         if not candidates:
             return None
+        if len(candidates) == 1:
+            return candidates[0]
         return min(candidates, key=lambda name: (not _of_subset(name, subset), name))
 
     def mask_reader(self, mask_path: str, subset: str) -> Callable[..., bytes] | None:
@@ -155,15 +167,19 @@ def _of_subset(name: str, subset: str) -> bool:
     return False
 
 
-def _image_key(stem: str) -> str:
-    """``<subset>/<id>`` of a picture by its place, or ``<id>`` where no folder names a subset."""
-    parts = stem.split("/")
-    lowered = [part.lower() for part in parts[:-1]]
-    for folder in ("images", "data"):
-        if folder in lowered:
-            at = lowered.index(folder)
+def _image_key_start(folder: str) -> str:
+    """What stands before the id in the keys of a folder's pictures: ``<subset>/``.
+
+    Nothing where no folder names a subset.
+    """
+    parts = folder.split("/") if folder else []
+    lowered = [part.lower() for part in parts]
+    for known in ("images", "data"):
+        if known in lowered:
+            at = lowered.index(known)
             after = parts[at + 1 :]
             # `train/data/x.jpg` and `train/images/x.jpg`, but `downloads/images/train/x.jpg`.
-            before = parts[at - 1 : at] if at and (folder == "data" or len(after) == 1) else []
-            return "/".join(before + after)
-    return stem
+            before = parts[at - 1 : at] if at and (known == "data" or not after) else []
+            parts = before + after
+            break
+    return "".join(f"{part}/" for part in parts)

@@ -249,6 +249,10 @@ class _RowBbox(Bbox):  # type: ignore[misc]
     __slots__ = ("_row",)
 
 
+class _RowMask(Mask):  # type: ignore[misc]
+    __slots__ = ("_row",)
+
+
 def _made_when_asked(cls: type) -> type:
     """Lets a class make its objects' `Origin` when it is asked for.
 
@@ -315,8 +319,9 @@ class OriginBbox(_RowBbox):
         return _without_origin(self)
 
 
+@_made_when_asked
 @attr.attrs(slots=True, init=False, eq=False, order=False)
-class OriginMask(Mask):
+class OriginMask(_RowMask):
     """A mask that knows its row; compares as a `Mask` does."""
 
     origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)

@@ -27,7 +27,7 @@ from datumaro_openimages_plugin._host import (
     image_from_file,
 )
 from datumaro_openimages_plugin.archive import open_source
-from datumaro_openimages_plugin.arrays import to_arrow
+from datumaro_openimages_plugin.arrays import distinct_codes, to_arrow
 from datumaro_openimages_plugin.choice import Choice
 from datumaro_openimages_plugin.choose import choose
 from datumaro_openimages_plugin.choose_names import ClassNames
@@ -289,8 +289,8 @@ class Reader:
     @property
     def subset_names(self) -> list[str]:
         """The subsets that have images, in the order of the lists."""
-        used = set(np.unique(self.images.subset_codes).tolist())
-        return [name for code, name in enumerate(self.images.subset_names) if code in used]
+        names = self.images.subset_names
+        return [names[code] for code in distinct_codes(self.images.subset_codes)]
 
     @property
     def annotation_types(self) -> set[AnnotationType]:

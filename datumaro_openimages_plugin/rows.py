@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from datumaro_openimages_plugin.arrays import distinct_codes
 from datumaro_openimages_plugin.tables import Column, OnError, Rows
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class TableRows:
     def by_table(self, rows: np.ndarray) -> Iterator[tuple[Table, np.ndarray, np.ndarray]]:
         """Groups row numbers by table: (table, rows in it, their positions in ``rows``)."""
         which = np.searchsorted(self._starts, rows, side="right") - 1
-        for at in np.unique(which).tolist():
+        for at in distinct_codes(which):
             places = np.flatnonzero(which == at)
             local, chosen = rows[places] - self._starts[at], self._chosen[at]
             yield self._tables[at], local if chosen is None else chosen[local], places

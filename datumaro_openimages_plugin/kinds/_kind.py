@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.archive import Source
-from datumaro_openimages_plugin.arrays import bools_to_arrow
+from datumaro_openimages_plugin.arrays import bools_to_arrow, to_arrow
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.rows import Table, TableRows
 from datumaro_openimages_plugin.sinks import CsvSink, Sink
@@ -334,10 +334,24 @@ class KindTable:
             lookup = self._lookups[column] = np.array([*values, -1], np.int64)
         return lookup[self.code[column][rows]]
 
-    def text_at(self, column: str, row: int) -> str | None:
-        """A row's text in a text column, None where its file lacks the column."""
-        value = self.text[column][row].as_py()
-        return None if value is None else str(value)
+    def texts(self, column: str, rows: np.ndarray) -> list[str | None]:
+        """The texts of some rows in a text column, None where their file lacks the column."""
+        chunks = self.text[column].chunks
+        if len(chunks) == 1:
+            return chunks[0].take(to_arrow(rows)).to_pylist()  # type: ignore[no-any-return]
+        # Arrow would join all chunks of the column first.
+        starts = np.cumsum([0, *map(len, chunks)])
+        which = np.searchsorted(starts, rows, side="right") - 1
+        order = np.argsort(which, kind="stable")
+        bounds = np.searchsorted(which[order], np.arange(len(chunks) + 1))
+        found: list[str | None] = [None] * len(rows)
+        for number, chunk in enumerate(chunks):
+            places = order[bounds[number] : bounds[number + 1]]
+            if len(places):
+                texts = chunk.take(to_arrow(rows[places] - starts[number])).to_pylist()
+                for place, text in zip(places.tolist(), texts, strict=True):
+                    found[place] = text
+        return found
 
     def rank(self) -> np.ndarray:
         """(n,) int64: each row's number among the rows of its image, from 0."""

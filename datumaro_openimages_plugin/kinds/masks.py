@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from datumaro_openimages_plugin._host import AnnotationType
+from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType
 from datumaro_openimages_plugin.errors import FormatError, MissingFileError
 from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.boxes import corner_columns
 from datumaro_openimages_plugin.kinds.labels import kept
 from datumaro_openimages_plugin.links import TOLERANCE_FRAC, match_boxes
-from datumaro_openimages_plugin.origin import Origin, OriginMask
+from datumaro_openimages_plugin.origin import OriginMask, other_fields
 from datumaro_openimages_plugin.tables import Column
 from datumaro_openimages_plugin.values import box_id_text, score_text
 
@@ -101,24 +101,41 @@ def from_rows(
         batch: The images.
         counts: How many of the rows each image has.
     """
-    labels = np.array(table.values["LabelName"] or [0])[table.code["LabelName"][rows]].tolist()
-    of_image = np.repeat(np.arange(len(counts)), counts).tolist()
-    for label, at, row in zip(labels, of_image, rows.tolist(), strict=True):
-        path, box_id = table.text_at("MaskPath", row), table.text_at("BoxID", row)
-        attributes: dict[str, Any] = {} if box_id is None else {"box_id": box_id}
-        iou = table.number["PredictedIoU"].item(row)
-        if not math.isnan(iou):
-            attributes["predicted_iou"] = iou
-        reader = batch.files.mask_reader(path or "", batch.subsets[at])
+    columns = (
+        table.index("LabelName", rows).tolist(),
+        np.repeat(np.arange(len(counts)), counts).tolist(),
+        rows.tolist(),
+        table.extra["group"][rows].tolist(),
+        table.number["PredictedIoU"][rows].tolist(),
+        table.texts("MaskPath", rows),
+        table.texts("BoxID", rows),
+    )
+    find, new, source = batch.files.mask_reader, OriginMask.__new__, table.rows
+    # A constructor with converters and validators takes longer; a test holds against it.
+    for label, at, row, group, iou, path, box_id in zip(*columns, strict=True):
+        reader = find(path or "", batch.subsets[at])
         batch.lacking["masks"] += reader is None
-        image = MaskImage(reader, path or "", batch.sizes[at])
-        yield OriginMask(
-            image=image,
-            label=label,
-            attributes=attributes,
-            group=int(table.extra["group"][row]),
-            origin=Origin(table.rows, row),
-        )
+        mask = new(OriginMask)
+        mask.id = mask.z_order = 0
+        mask.label = label
+        mask.group = group
+        mask.attributes = {} if box_id is None else {"box_id": box_id}
+        if not math.isnan(iou):
+            mask.attributes["predicted_iou"] = iou
+        mask._image = MaskImage(reader, path or "", batch.sizes[at])
+        mask._source = source
+        mask._row = row
+        if OBJECT_ID is not None:
+            mask.object_id = OBJECT_ID
+        if _OTHERS:
+            for set_field, value in _OTHERS:
+                set_field(mask, value)
+        yield mask
+
+
+_OTHERS = other_fields(
+    OriginMask, {"id", "object_id", "z_order", "label", "group", "attributes", "_image", "origin"}
+)
 
 
 class MaskImage:

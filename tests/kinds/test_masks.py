@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from oi_files import MASK_HEADER, image_list, mask_png, write
 from rich_data import bytes_below, read, save
 
 from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.kinds._kind import KindTable
+from datumaro_openimages_plugin.rows import TableRows
 
 NAME = "annotations/train-annotations-object-segmentation.csv"
 GOOD = "a_m0_0.png,a,/m/0,0,0.1,0.2,0.3,0.5,0.870,0.1 0.2 0;\n"
@@ -38,3 +42,15 @@ def test_a_malformed_row_is_named(row, column, tmp_path):
     source = masks(tmp_path, f"{GOOD}{row}\n")
     with pytest.raises(FormatError, match=f"{NAME}, row 2, column {column}, image 'a'"):
         list(read(source))
+
+
+def test_texts_of_several_files():
+    rows = TableRows(None, "masks")  # type: ignore[arg-type]
+    table = KindTable(rows)
+    table.text["BoxID"] = pa.chunked_array([["a", "b"], [], ["c", None], ["e"]], pa.string())
+    assert table.texts("BoxID", np.array([4, 0, 3, 1, 2, 0])) == ["e", "a", None, "b", "c", "a"]
+    assert table.texts("BoxID", np.array([], np.int64)) == []
+    table.text["BoxID"] = pa.chunked_array([["a", None, "c"]], pa.string())
+    assert table.texts("BoxID", np.array([2, 1, 2])) == ["c", None, "c"]
+    table.text["BoxID"] = pa.chunked_array([], pa.string())
+    assert table.texts("BoxID", np.array([], np.int64)) == []
