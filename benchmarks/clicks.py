@@ -38,9 +38,9 @@ def column_bytes(table: Any) -> int:
 
 def measure(root: Path) -> None:
     """Opens a dataset, walks over it and saves it, and prints what each step takes."""
-    import datumaro_openimages_plugin.exporting
-    import datumaro_openimages_plugin.reader
-    import datumaro_openimages_plugin.writer  # noqa: F401  not to be measured
+    import datumaro_openimages_plugin.reading.reader
+    import datumaro_openimages_plugin.writing.exporting
+    import datumaro_openimages_plugin.writing.writer  # noqa: F401  not to be measured
     from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
 
     before = peak_bytes()

@@ -34,8 +34,8 @@ def arrow(path: str, reader: Any) -> None:
     import pyarrow as pa
     from pyarrow import csv
 
-    from datumaro_openimages_plugin.columns import ARROW_TYPES
     from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
+    from datumaro_openimages_plugin.tables.columns import ARROW_TYPES
 
     files = {"boxes": "*-annotations-bbox.csv", "labels": "*-human-imagelabels.csv"}
     for kind, pattern in files.items():
@@ -56,8 +56,8 @@ def read(csv: Any, path: Path, types: dict[str, Any]) -> None:
 def bare_loop(boxes: int, labels: int, images: int) -> None:
     """Makes as many objects, with nothing but their fields."""
     from datumaro_openimages_plugin._host import OBJECT_ID, annotations_list
-    from datumaro_openimages_plugin.items import make_item
-    from datumaro_openimages_plugin.origin import ImageOrigin, OriginBbox, OriginLabel
+    from datumaro_openimages_plugin.annotations.origin import ImageOrigin, OriginBbox, OriginLabel
+    from datumaro_openimages_plugin.reading.items import make_item
 
     flags = ("occluded", "truncated", "is_group_of", "is_depiction", "is_inside")
     attributes = {"score": 1.0, **dict.fromkeys(flags, False)}

@@ -49,8 +49,8 @@ def peak_bytes() -> int:
 
 def measure(root: Path) -> None:
     """Opens the dataset and prints what it takes."""
-    import datumaro_openimages_plugin.reader
-    import datumaro_openimages_plugin.staging  # noqa: F401  not to be measured
+    import datumaro_openimages_plugin.reading.reader
+    import datumaro_openimages_plugin.saving.staging  # noqa: F401  not to be measured
     from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
     before = peak_bytes()

@@ -25,8 +25,8 @@ from pathlib import Path
 from data import Options, make_dataset
 from datumaro.components.dataset import Dataset
 
-from datumaro_openimages_plugin import exporting
-from datumaro_openimages_plugin.staged import StagedFiles
+from datumaro_openimages_plugin.saving.staged import StagedFiles
+from datumaro_openimages_plugin.writing import exporting
 
 JOBS = ("rows", "pictures", "over another")
 

@@ -17,8 +17,8 @@ _PUBLIC = {
     "OpenImagesImporter": "plugin",
     "OpenImagesError": "errors",
     "OpenImagesPath": "plugin",
-    "missing_images": "choose",
-    "paused_gc": "collector",
+    "missing_images": "reading.choose",
+    "paused_gc": "reading.collector",
     "register": "loader",
     "unregister": "loader",
 }

@@ -181,7 +181,7 @@ def _list_quoted_ids(module: ModuleType) -> None:
 
     @functools.wraps(module.find_item_ids)
     def find_item_ids(path: str) -> Iterable[str]:
-        from datumaro_openimages_plugin.read_ids import listed_ids
+        from datumaro_openimages_plugin.reading.read_ids import listed_ids
 
         return listed_ids(path)
 

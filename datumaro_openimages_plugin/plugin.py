@@ -32,9 +32,9 @@ from datumaro_openimages_plugin._host import (
     Importer,
     LabelCategories,
 )
-from datumaro_openimages_plugin.archive import is_zip, open_source
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError, SaveError
-from datumaro_openimages_plugin.layout import NAMES, OpenImagesPath
+from datumaro_openimages_plugin.sources.archive import is_zip, open_source
+from datumaro_openimages_plugin.writing.layout import NAMES, OpenImagesPath
 
 __all__ = [
     "OpenImagesBase",
@@ -100,10 +100,10 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         self._stream = stream
         self._policy = None if ctx is None else ctx.error_policy
         self._error: FormatError | None = None
-        from datumaro_openimages_plugin.choice import Choice
-        from datumaro_openimages_plugin.one_state import read_in_one_state
         from datumaro_openimages_plugin.progress import reporter_of
-        from datumaro_openimages_plugin.reader import Reader
+        from datumaro_openimages_plugin.reading.choice import Choice
+        from datumaro_openimages_plugin.reading.one_state import read_in_one_state
+        from datumaro_openimages_plugin.reading.reader import Reader
 
         chosen = Choice(**choice)
         self._arguments = (
@@ -244,7 +244,7 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
             action="store_true",
             help="Take back attributes and groups without a column of their own",
         )
-        from datumaro_openimages_plugin.choice import add_arguments
+        from datumaro_openimages_plugin.reading.choice import add_arguments
 
         add_arguments(parser)
         return parser
@@ -252,7 +252,7 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
     @classmethod
     def detect(cls, context: FormatDetectionContext) -> FormatDetectionConfidence:
         """Claims folders in which a file has both a known name and its kind's columns."""
-        from datumaro_openimages_plugin.files import DatasetFiles
+        from datumaro_openimages_plugin.sources.files import DatasetFiles
 
         if DatasetFiles(open_source(context.root_path)).has_telling_table():
             return FormatDetectionConfidence.MEDIUM
@@ -263,7 +263,7 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
         """The dataset at ``path``, or nothing where no file has a known name."""
         if not os.path.isdir(path) and not is_zip(path):
             return []
-        from datumaro_openimages_plugin.files import DatasetFiles
+        from datumaro_openimages_plugin.sources.files import DatasetFiles
 
         found = DatasetFiles(open_source(path)).has_table()
         return [{"url": path, "format": NAME}] if found else []
@@ -400,7 +400,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             SaveError: The target cannot be written; what was there is unchanged.
             AnnotationError: Something cannot be written in this format.
         """
-        from datumaro_openimages_plugin.exporting import ExportOptions, export
+        from datumaro_openimages_plugin.writing.exporting import ExportOptions, export
 
         media_type = self._extractor.media_type()
         if media_type and not issubclass(media_type, Image):
@@ -420,7 +420,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         categories = self._extractor.categories().get(AnnotationType.label, LabelCategories())
         items = self._extractor
         if self._keep_attributes:
-            from datumaro_openimages_plugin.extra_column import packed_items
+            from datumaro_openimages_plugin.annotations.extra_column import packed_items
 
             items = packed_items(items)
         export(

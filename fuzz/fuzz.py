@@ -30,11 +30,6 @@ import numpy as np  # noqa: E402
 import pyarrow.csv  # noqa: E402, F401
 
 with atheris.instrument_imports(include=["datumaro_openimages_plugin"]):
-    from datumaro_openimages_plugin import (  # noqa: F401, to be instrumented
-        exporting,
-        reader,
-        writer,
-    )
     from datumaro_openimages_plugin.errors import OpenImagesError
     from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
     from datumaro_openimages_plugin.plugin import (

@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from datumaro_openimages_plugin.images import IMAGE_COLUMNS
+from datumaro_openimages_plugin.images.images import IMAGE_COLUMNS
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 
 ANNOTATIONS = "annotations/"

@@ -13,7 +13,7 @@ from rich_data import save
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError, UnsafePathError
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
-from datumaro_openimages_plugin.zips import InnerZips, ZipMember
+from datumaro_openimages_plugin.sources.zips import InnerZips, ZipMember
 
 
 def put(root, files):

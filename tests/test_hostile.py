@@ -20,11 +20,12 @@ import numpy as np
 import pytest
 from rich_data import read, save
 
-from datumaro_openimages_plugin import images, zips
-from datumaro_openimages_plugin.archive import open_source
 from datumaro_openimages_plugin.errors import FormatError, OpenImagesError, UnsafePathError
+from datumaro_openimages_plugin.images import images
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
+from datumaro_openimages_plugin.sources import zips
+from datumaro_openimages_plugin.sources.archive import open_source
 
 ANNOTATIONS = damage_data.ANNOTATIONS
 BOXES, MASKS = damage_data.FILES["boxes"], damage_data.FILES["masks"]

@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 
 from datumaro_openimages_plugin._host import Bbox, DatasetItem, Label, Mask, annotations_list
-from datumaro_openimages_plugin.items import make_item
-from datumaro_openimages_plugin.origin import ImageOrigin, Origin, OriginBbox, OriginItem
+from datumaro_openimages_plugin.annotations.origin import (
+    ImageOrigin,
+    Origin,
+    OriginBbox,
+    OriginItem,
+)
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
+from datumaro_openimages_plugin.reading.items import make_item
 
 IMAGES = "ImageID,Subset,Rotation\n0a,train,\nsmall/b,train,0.0\n0c,train,90.0\n"
 BOXES = """\

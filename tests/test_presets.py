@@ -23,7 +23,7 @@ from datumaro.components.environment import Environment
 from pycocotools.coco import COCO
 
 from datumaro_openimages_plugin._host import CAN_STREAM, DatasetItem
-from datumaro_openimages_plugin.classes import ClassList
+from datumaro_openimages_plugin.classes.classes import ClassList
 from datumaro_openimages_plugin.transforms.names import file_names
 
 pytestmark = pytest.mark.usefixtures("registered")

@@ -71,10 +71,10 @@ def _add_rules(group: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the scores."""
+    from datumaro_openimages_plugin.classes.hierarchy import hierarchy_from_json
     from datumaro_openimages_plugin.errors import OptionError
     from datumaro_openimages_plugin.evaluation import Rules, evaluate
     from datumaro_openimages_plugin.evaluation.rules import CHOICES
-    from datumaro_openimages_plugin.hierarchy import hierarchy_from_json
 
     hierarchy = None
     if args.hierarchy is not None:

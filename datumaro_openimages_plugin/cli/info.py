@@ -25,8 +25,8 @@ from datumaro_openimages_plugin.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.files import DatasetFiles
-    from datumaro_openimages_plugin.names import FoundFile
+    from datumaro_openimages_plugin.sources.files import DatasetFiles
+    from datumaro_openimages_plugin.sources.names import FoundFile
 
 __all__ = ["add_arguments", "collect", "run"]
 
@@ -54,8 +54,8 @@ def collect(files: DatasetFiles, *, quiet: bool = True) -> dict[str, Any]:
     Raises:
         FormatError: A table or class list is damaged.
     """
-    from datumaro_openimages_plugin.image_sizes import image_meta_from_text
-    from datumaro_openimages_plugin.read_classes import read_classes
+    from datumaro_openimages_plugin.classes.read_classes import read_classes
+    from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text
 
     tables = files.known()
     described = [
@@ -101,7 +101,7 @@ def _counts(files: DatasetFiles, file: FoundFile) -> dict[str, Any]:
     import pyarrow.compute as pc
 
     from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
-    from datumaro_openimages_plugin.tables import Column, CsvTable
+    from datumaro_openimages_plugin.tables.tables import Column, CsvTable
 
     kind = KINDS_BY_NAME.get(file.kind)
     table = (CsvTable if kind is None else kind.opened)(files.source, file.name)

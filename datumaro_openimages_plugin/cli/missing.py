@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the list."""
-    from datumaro_openimages_plugin.choice import Choice
-    from datumaro_openimages_plugin.choose import missing_of
+    from datumaro_openimages_plugin.reading.choice import Choice
+    from datumaro_openimages_plugin.reading.choose import missing_of
 
     reader = open_reader(args.dataset, Choice(subsets=args.subsets))
     names: Iterable[str] = missing_of(reader.images, reader.files)

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Cuts, and says what it came to."""
-    from datumaro_openimages_plugin.choice import Choice
+    from datumaro_openimages_plugin.reading.choice import Choice
     from datumaro_openimages_plugin.tools.subset import Subset, cut
 
     choice = Choice(**{name: getattr(args, name) for name in _CHOICES})

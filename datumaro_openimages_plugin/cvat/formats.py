@@ -172,10 +172,10 @@ def _read(path: str, image_meta: Any) -> Any:
 
 
 def _report_other_kinds(path: str) -> None:
-    from datumaro_openimages_plugin.archive import open_source
     from datumaro_openimages_plugin.cvat.labels import ROWS
-    from datumaro_openimages_plugin.files import DatasetFiles
     from datumaro_openimages_plugin.kinds import KINDS
+    from datumaro_openimages_plugin.sources.archive import open_source
+    from datumaro_openimages_plugin.sources.files import DatasetFiles
 
     files = DatasetFiles(open_source(path))
     others = [kind for kind in KINDS if kind.name not in ROWS and files.all(kind.name)]
@@ -186,8 +186,8 @@ def _report_other_kinds(path: str) -> None:
 
 def _unpacked(path: str, folder: str) -> str:
     """Unpacks a zip, without its top folder, and gives the folder that it is in."""
-    from datumaro_openimages_plugin.archive import ZipArchive
     from datumaro_openimages_plugin.errors import FormatError
+    from datumaro_openimages_plugin.sources.archive import ZipArchive
 
     archive = ZipArchive(path)
     for name in archive.walk(lambda _: True):

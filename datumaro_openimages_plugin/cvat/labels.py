@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from datumaro_openimages_plugin.classes import unique_display_names
+from datumaro_openimages_plugin.classes.classes import unique_display_names
 from datumaro_openimages_plugin.cvat.specs import AttributeSpec, LabelSpec
 
 __all__ = [
@@ -89,10 +89,10 @@ def usage_of(path: str) -> Usage:
     Raises:
         FormatError: Something of the dataset cannot be read.
     """
-    from datumaro_openimages_plugin.archive import open_source
-    from datumaro_openimages_plugin.files import DatasetFiles
+    from datumaro_openimages_plugin.classes.read_classes import read_classes
     from datumaro_openimages_plugin.plugin import OpenImagesExtractor
-    from datumaro_openimages_plugin.read_classes import read_classes
+    from datumaro_openimages_plugin.sources.archive import open_source
+    from datumaro_openimages_plugin.sources.files import DatasetFiles
 
     dataset = OpenImagesExtractor(path, kinds=ROWS)
     (categories,) = dataset.categories().values()

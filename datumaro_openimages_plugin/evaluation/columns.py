@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
+from datumaro_openimages_plugin.annotations.shapes import is_outline, masks_from_outlines
+from datumaro_openimages_plugin.classes.hierarchy import Hierarchy
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError
 from datumaro_openimages_plugin.evaluation.expand_rows import hierarchy_from_parents
 from datumaro_openimages_plugin.evaluation.item_values import (
@@ -22,9 +24,7 @@ from datumaro_openimages_plugin.evaluation.item_values import (
     uncompared,
 )
 from datumaro_openimages_plugin.evaluation.rle import Rle, box_frac, resized, rle_from_mask
-from datumaro_openimages_plugin.hierarchy import Hierarchy
-from datumaro_openimages_plugin.media import item_size
-from datumaro_openimages_plugin.shapes import is_outline, masks_from_outlines
+from datumaro_openimages_plugin.images.media import item_size
 
 Row = tuple[int, int, Any, float, bool, "Rle | None"]
 """image, label, box, score, group, mask."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from datumaro_openimages_plugin.hierarchy import SUBCATEGORY, Hierarchy, Node
+from datumaro_openimages_plugin.classes.hierarchy import SUBCATEGORY, Hierarchy, Node
 from datumaro_openimages_plugin.transforms.expansion import TreeExpansion
 
 __all__ = ["RowExpansion", "hierarchy_from_parents"]

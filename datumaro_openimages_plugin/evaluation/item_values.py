@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
+from datumaro_openimages_plugin.annotations.shapes import is_outline
+from datumaro_openimages_plugin.annotations.values import flag_text
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError
 from datumaro_openimages_plugin.kinds.boxes import near_px
-from datumaro_openimages_plugin.shapes import is_outline
-from datumaro_openimages_plugin.values import flag_text
 
 __all__ = [
     "boxes_of",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from datumaro_openimages_plugin.classes.hierarchy import Hierarchy
 from datumaro_openimages_plugin.evaluation.columns import (
     Known,
     Table,
@@ -25,7 +26,6 @@ from datumaro_openimages_plugin.evaluation.matching import (
 from datumaro_openimages_plugin.evaluation.predictions import predictions_from_csv
 from datumaro_openimages_plugin.evaluation.rules import Rules
 from datumaro_openimages_plugin.evaluation.scores import Scores, scores_of_classes
-from datumaro_openimages_plugin.hierarchy import Hierarchy
 
 __all__ = ["evaluate"]
 

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datumaro_openimages_plugin.archive import open_source
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.evaluation.columns import Known, Row, Table
 from datumaro_openimages_plugin.evaluation.rle import box_frac, rle_from_text
 from datumaro_openimages_plugin.kinds.boxes import COORDINATES
-from datumaro_openimages_plugin.tables import Column, CsvTable, Rows
+from datumaro_openimages_plugin.sources.archive import open_source
+from datumaro_openimages_plugin.tables.tables import Column, CsvTable, Rows
 
 __all__ = ["BOX_FIELDS", "MASK_FIELDS", "predictions_from_csv"]
 

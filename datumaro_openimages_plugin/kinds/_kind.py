@@ -15,17 +15,24 @@ import numpy as np
 import pyarrow as pa
 
 from datumaro_openimages_plugin._host import AnnotationType
-from datumaro_openimages_plugin.archive import Source
-from datumaro_openimages_plugin.arrays import bools_to_arrow, to_arrow
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.rows import Table, TableRows
-from datumaro_openimages_plugin.sinks import CsvSink, Sink
-from datumaro_openimages_plugin.tables import Column, CsvTable, OnError, Rows, Runs, code_type
+from datumaro_openimages_plugin.sources.archive import Source
+from datumaro_openimages_plugin.tables.arrays import bools_to_arrow, to_arrow
+from datumaro_openimages_plugin.tables.rows import Table, TableRows
+from datumaro_openimages_plugin.tables.tables import (
+    Column,
+    CsvTable,
+    OnError,
+    Rows,
+    Runs,
+    code_type,
+)
+from datumaro_openimages_plugin.writing.sinks import CsvSink, Sink
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.files import DatasetFiles
-    from datumaro_openimages_plugin.images import Images
-    from datumaro_openimages_plugin.writing import KindWriter, Writing
+    from datumaro_openimages_plugin.images.images import Images
+    from datumaro_openimages_plugin.sources.files import DatasetFiles
+    from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 
 __all__ = ["Batch", "Kind", "KindTable", "Labels", "Part"]
 

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType, round_points
-from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
-from datumaro_openimages_plugin.kinds.labels import confidence, kept
-from datumaro_openimages_plugin.origin import OriginBbox, other_fields
-from datumaro_openimages_plugin.tables import Column
-from datumaro_openimages_plugin.values import (
+from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
+from datumaro_openimages_plugin.annotations.origin import OriginBbox, other_fields
+from datumaro_openimages_plugin.annotations.values import (
     coordinate_text,
     flag_from_text,
     flag_text,
     score_text,
 )
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
+from datumaro_openimages_plugin.kinds.labels import confidence, kept
+from datumaro_openimages_plugin.tables.tables import Column
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.sinks import Sink
-    from datumaro_openimages_plugin.writing import KindWriter, Writing
+    from datumaro_openimages_plugin.writing.sinks import Sink
+    from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 
 __all__ = [
     "ATTRIBUTES",
@@ -333,7 +333,9 @@ def to_fields(
 
 
 def _writer(sink: Sink, writing: Writing) -> KindWriter:
-    from datumaro_openimages_plugin.row_writers import BoxWriter  # which imports this module
+    from datumaro_openimages_plugin.writing.row_writers import (
+        BoxWriter,  # which imports this module
+    )
 
     return BoxWriter(sink, writing.label_names, writing.refuse, writing.lost)
 

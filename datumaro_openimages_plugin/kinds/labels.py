@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType
-from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
+from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
+from datumaro_openimages_plugin.annotations.origin import OriginLabel, other_fields
+from datumaro_openimages_plugin.annotations.values import score_text
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
-from datumaro_openimages_plugin.origin import OriginLabel, other_fields
-from datumaro_openimages_plugin.tables import Column
-from datumaro_openimages_plugin.values import score_text
+from datumaro_openimages_plugin.tables.tables import Column
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.sinks import Sink
-    from datumaro_openimages_plugin.writing import KindWriter, Writing
+    from datumaro_openimages_plugin.writing.sinks import Sink
+    from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 
 __all__ = [
     "ATTRIBUTES",
@@ -136,7 +136,9 @@ def kept(
 
 
 def _writer(sink: Sink, writing: Writing) -> KindWriter:
-    from datumaro_openimages_plugin.row_writers import LabelWriter  # which imports this module
+    from datumaro_openimages_plugin.writing.row_writers import (
+        LabelWriter,  # which imports this module
+    )
 
     return LabelWriter(sink, writing.label_names, writing.refuse, writing.lost)
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
-from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
+from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds import labels
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.sinks import Sink
-    from datumaro_openimages_plugin.writing import KindWriter, Writing
+    from datumaro_openimages_plugin.writing.sinks import Sink
+    from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 
 __all__ = ["ATTRIBUTES", "EXTRA", "MACHINE", "MACHINE_LABELS", "from_rows", "is_machine"]
 
@@ -47,7 +47,9 @@ def from_rows(
 
 
 def _writer(sink: Sink, writing: Writing) -> KindWriter:
-    from datumaro_openimages_plugin.row_writers import MachineLabelWriter  # imports this module
+    from datumaro_openimages_plugin.writing.row_writers import (
+        MachineLabelWriter,  # imports this module
+    )
 
     return MachineLabelWriter(sink, writing.label_names, writing.refuse, writing.lost)
 

@@ -10,19 +10,19 @@ import cv2
 import numpy as np
 
 from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType
+from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
+from datumaro_openimages_plugin.annotations.links import TOLERANCE_FRAC, match_boxes
+from datumaro_openimages_plugin.annotations.origin import OriginMask, other_fields
+from datumaro_openimages_plugin.annotations.values import box_id_text, score_text
 from datumaro_openimages_plugin.errors import FormatError, MissingFileError
-from datumaro_openimages_plugin.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.boxes import corner_columns
 from datumaro_openimages_plugin.kinds.labels import kept
-from datumaro_openimages_plugin.links import TOLERANCE_FRAC, match_boxes
-from datumaro_openimages_plugin.origin import OriginMask, other_fields
-from datumaro_openimages_plugin.tables import Column
-from datumaro_openimages_plugin.values import box_id_text, score_text
+from datumaro_openimages_plugin.tables.tables import Column
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.sinks import Sink
-    from datumaro_openimages_plugin.writing import KindWriter, Writing
+    from datumaro_openimages_plugin.writing.sinks import Sink
+    from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 
 __all__ = [
     "ATTRIBUTES",
@@ -301,7 +301,9 @@ def _same_box(old: Mapping[str, str], corners: Mapping[str, str]) -> bool:
 
 
 def _writer(sink: Sink, writing: Writing) -> KindWriter:
-    from datumaro_openimages_plugin.mask_writer import MaskWriter  # which imports this module
+    from datumaro_openimages_plugin.writing.mask_writer import (
+        MaskWriter,  # which imports this module
+    )
 
     return MaskWriter(sink, writing)
 

@@ -13,12 +13,17 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
-from datumaro_openimages_plugin.json_lines import JsonLinesSink, JsonLinesTable, parsed, replaced
+from datumaro_openimages_plugin.annotations.origin import Origin, OriginCaption
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
-from datumaro_openimages_plugin.origin import Origin, OriginCaption
-from datumaro_openimages_plugin.sinks import Sink
-from datumaro_openimages_plugin.tables import Column
-from datumaro_openimages_plugin.writing import KindWriter, Writing
+from datumaro_openimages_plugin.tables.json_lines import (
+    JsonLinesSink,
+    JsonLinesTable,
+    parsed,
+    replaced,
+)
+from datumaro_openimages_plugin.tables.tables import Column
+from datumaro_openimages_plugin.writing.sinks import Sink
+from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 
 __all__ = ["FIELDS", "NARRATIVES", "NarrativeWriter", "columns", "from_rows"]
 

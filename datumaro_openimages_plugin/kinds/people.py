@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
+from datumaro_openimages_plugin.annotations.origin import Origin, OriginBbox
+from datumaro_openimages_plugin.annotations.values import flag_from_text
 from datumaro_openimages_plugin.kinds import boxes
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.labels import confidence
-from datumaro_openimages_plugin.origin import Origin, OriginBbox
-from datumaro_openimages_plugin.sinks import Sink
-from datumaro_openimages_plugin.tables import Column
-from datumaro_openimages_plugin.values import flag_from_text
-from datumaro_openimages_plugin.writing import KindWriter, RowByRow, Writing
+from datumaro_openimages_plugin.tables.tables import Column
+from datumaro_openimages_plugin.writing.sinks import Sink
+from datumaro_openimages_plugin.writing.writing import KindWriter, RowByRow, Writing
 
 __all__ = ["FIELDS", "PEOPLE", "PRESENTATIONS", "columns", "from_rows", "to_fields"]
 

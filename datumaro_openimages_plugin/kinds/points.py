@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, Points, round_points
+from datumaro_openimages_plugin.annotations.origin import Origin, OriginPoints, other_fields
+from datumaro_openimages_plugin.annotations.values import coordinate_text
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.labels import kept
-from datumaro_openimages_plugin.origin import Origin, OriginPoints, other_fields
-from datumaro_openimages_plugin.sinks import Sink
-from datumaro_openimages_plugin.tables import Column
-from datumaro_openimages_plugin.values import coordinate_text
-from datumaro_openimages_plugin.writing import KindWriter, RowByRow, Writing
+from datumaro_openimages_plugin.tables.tables import Column
+from datumaro_openimages_plugin.writing.sinks import Sink
+from datumaro_openimages_plugin.writing.writing import KindWriter, RowByRow, Writing
 
 __all__ = ["ANSWERS", "FIELDS", "POINTS", "columns", "from_rows", "to_fields"]
 

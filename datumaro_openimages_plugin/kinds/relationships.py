@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
+from datumaro_openimages_plugin.annotations.links import match_boxes
+from datumaro_openimages_plugin.annotations.origin import Origin, OriginBbox
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.kinds.boxes import COORDINATES, coordinates, corner_columns
 from datumaro_openimages_plugin.kinds.labels import kept
-from datumaro_openimages_plugin.links import match_boxes
-from datumaro_openimages_plugin.origin import Origin, OriginBbox
-from datumaro_openimages_plugin.sinks import Sink
-from datumaro_openimages_plugin.tables import Column
-from datumaro_openimages_plugin.writing import KindWriter, Writing
+from datumaro_openimages_plugin.tables.tables import Column
+from datumaro_openimages_plugin.writing.sinks import Sink
+from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 
 __all__ = ["FIELDS", "IS", "RELATIONSHIPS", "Relationship", "attach", "columns", "from_rows"]
 
@@ -316,7 +316,7 @@ def _second_of_is(first: Mapping[str, str] | None, old: Mapping[str, str]) -> di
 
 
 def _writer(sink: Sink, writing: Writing) -> KindWriter:
-    from datumaro_openimages_plugin.relationship_writer import RelationshipWriter
+    from datumaro_openimages_plugin.writing.relationship_writer import RelationshipWriter
 
     return RelationshipWriter(sink, writing)
 

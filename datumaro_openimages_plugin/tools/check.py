@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from datumaro_openimages_plugin.classes import class_list_from_csv, hierarchy_from_json
+from datumaro_openimages_plugin.classes.classes import class_list_from_csv, hierarchy_from_json
 from datumaro_openimages_plugin.errors import FormatError, OpenImagesError
-from datumaro_openimages_plugin.files import DatasetFiles
-from datumaro_openimages_plugin.image_sizes import header_size, image_meta_from_text
+from datumaro_openimages_plugin.images.image_sizes import header_size, image_meta_from_text
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import KindTable, Labels
 from datumaro_openimages_plugin.kinds.boxes import COORDINATES
-from datumaro_openimages_plugin.names import FoundFile
-from datumaro_openimages_plugin.packed import read_unpacked
-from datumaro_openimages_plugin.reader import Reader
-from datumaro_openimages_plugin.tables import Column, CsvTable
+from datumaro_openimages_plugin.reading.reader import Reader
+from datumaro_openimages_plugin.sources.files import DatasetFiles
+from datumaro_openimages_plugin.sources.names import FoundFile
+from datumaro_openimages_plugin.sources.packed import read_unpacked
+from datumaro_openimages_plugin.tables.tables import Column, CsvTable
 
 __all__ = ["Problem", "check"]
 

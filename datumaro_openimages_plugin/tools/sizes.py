@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin.errors import SaveError
-from datumaro_openimages_plugin.image_sizes import header_size, image_meta_line
-from datumaro_openimages_plugin.reader import Reader
+from datumaro_openimages_plugin.images.image_sizes import header_size, image_meta_line
+from datumaro_openimages_plugin.reading.reader import Reader
 
 __all__ = ["Sizes", "meta_path", "sizes_of", "write_sizes"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from datumaro_openimages_plugin._host import AnnotationType, ItemTransform, LabelCategories
+from datumaro_openimages_plugin.annotations.origin import ImportedFrom
 from datumaro_openimages_plugin.errors import OptionError
-from datumaro_openimages_plugin.origin import ImportedFrom
 
 __all__ = ["Transform", "chosen", "is_machine", "texts"]
 

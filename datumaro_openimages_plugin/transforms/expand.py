@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, annotations_list
-from datumaro_openimages_plugin.origin import ImportedFrom, copied
+from datumaro_openimages_plugin.annotations.origin import ImportedFrom, copied
 from datumaro_openimages_plugin.transforms.base import Transform, chosen, is_machine, texts
 from datumaro_openimages_plugin.transforms.expansion import Expansion
 

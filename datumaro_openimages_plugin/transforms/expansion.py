@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from datumaro_openimages_plugin._host import LabelCategories
-from datumaro_openimages_plugin.hierarchy import SUBCATEGORY, Hierarchy
-from datumaro_openimages_plugin.origin import ImportedFrom
+from datumaro_openimages_plugin.annotations.origin import ImportedFrom
+from datumaro_openimages_plugin.classes.hierarchy import SUBCATEGORY, Hierarchy
 
 __all__ = ["Expansion", "TreeExpansion", "label_names_of"]
 

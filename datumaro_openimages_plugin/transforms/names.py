@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, renamed_labels
-from datumaro_openimages_plugin.classes import ClassList, unique_display_names
-from datumaro_openimages_plugin.origin import ImportedFrom
+from datumaro_openimages_plugin.annotations.origin import ImportedFrom
+from datumaro_openimages_plugin.classes.classes import ClassList, unique_display_names
 from datumaro_openimages_plugin.transforms.base import Transform, chosen
 from datumaro_openimages_plugin.transforms.expansion import label_names_of
 

@@ -10,7 +10,7 @@ from rich_data import bytes_below, read, save
 
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.kinds._kind import KindTable
-from datumaro_openimages_plugin.rows import TableRows
+from datumaro_openimages_plugin.tables.rows import TableRows
 
 NAME = "annotations/train-annotations-object-segmentation.csv"
 GOOD = "a_m0_0.png,a,/m/0,0,0.1,0.2,0.3,0.5,0.870,0.1 0.2 0;\n"

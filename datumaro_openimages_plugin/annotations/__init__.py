@@ -1,0 +1,1 @@
+"""What annotations carry beyond Datumaro's fields, and how values become text."""

@@ -1,0 +1,275 @@
+"""The column ``Extra``: what labels, boxes and masks have that no column of theirs can say.
+
+An export with ``keep_attributes`` writes it, an import with ``keep_attributes`` takes it back; all
+other readers of the tables pass it by. It is a JSON object with any of these:
+
+``attributes``
+    Attributes of other names, and values that their column would bring back as something else,
+    such as a score typed as ``0.50``. The latter count only as long as the column agrees.
+``group``
+    The number of a group of two or more annotations of the image.
+``z_order``
+    Which of two shapes lies above.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from datumaro_openimages_plugin._host import AnnotationType, annotation_type
+from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
+from datumaro_openimages_plugin.annotations.values import (
+    box_id_text,
+    flag_from_text,
+    flag_text,
+    score_text,
+)
+from datumaro_openimages_plugin.kinds import KINDS, boxes, labels, masks
+from datumaro_openimages_plugin.tables.tables import Column
+
+__all__ = ["column", "group_numbers", "kept_attributes", "pack", "packed_items", "unpack"]
+
+#: As the writer asks them: those that take only some annotations of a type come first.
+_SPECIAL_FIRST = sorted(KINDS, key=lambda kind: kind.takes is None)
+
+_OUTLINES = [annotation_type(name) for name in ("polygon", "ellipse", "rotated_bbox")]
+
+#: Attribute -> its column, and the text of a value there.
+_COLUMNS: dict[str, tuple[str, Callable[[Any], str | None]]] = {
+    "score": ("Confidence", lambda value: score_text(value) or "1"),
+    **{name: (column, flag_text) for name, column in boxes.FLAGS.items()},
+    "predicted_iou": ("PredictedIoU", lambda value: score_text(value, "predicted_iou") or ""),
+    "box_id": ("BoxID", box_id_text),
+}
+
+
+def _with_columns(annotation: Any, ordinary: bool) -> frozenset[str] | None:
+    """The attributes of an annotation that have a column; None for kinds without ``Extra``."""
+    type_ = annotation.type
+    if type_ in _OUTLINES:
+        return masks.ATTRIBUTES
+    if type_ is AnnotationType.bbox and annotation.attributes.get("rotation"):
+        # Written as a mask, by its rotation.
+        return masks.ATTRIBUTES | {"rotation"}
+    for kind in _SPECIAL_FIRST:
+        if kind.type is type_ and (kind.takes is None or (not ordinary and kind.takes(annotation))):
+            return kind.attributes if EXTRA_ATTRIBUTE in kind.extra else None
+    return None
+
+
+# Export
+
+
+class packed_items:  # noqa: N801 (used as a function; a class, since exports iterate repeatedly)
+    """Items whose labels, boxes and masks have what no column can say in one attribute.
+
+    Args:
+        items: The items; they stay as they are.
+    """
+
+    def __init__(self, items: Any) -> None:
+        self._items = items
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self._items:
+            groups = group_numbers(item.annotations)
+            made = [pack(annotation, groups) for annotation in item.annotations]
+            yield item.wrap(annotations=made) if made else item
+
+
+def group_numbers(annotations: Iterable[Any]) -> dict[int, int]:
+    """Group -> its number among the groups of two or more annotations of an item, from 1."""
+    counts = Counter(annotation.group for annotation in annotations if annotation.group)
+    real = [group for group, count in counts.items() if count > 1]
+    return {group: number for number, group in enumerate(real, 1)}
+
+
+def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) -> Any:
+    """The annotation with what no column can say in the attribute of the column ``Extra``.
+
+    Args:
+        annotation: Any annotation; one of a kind without this column comes back as it is.
+        groups: Group -> the number to write for it; groups that are not there are not written.
+        ordinary: Whether it is just a label, box or mask, whatever its attributes are called;
+            otherwise some make it one of people or of a machine, which have columns of their own.
+    """
+    with_columns = _with_columns(annotation, ordinary)
+    if with_columns is None:
+        return annotation
+    attributes, extra = dict(annotation.attributes), {}
+    # A box that lies straight is a plain box.
+    straight = attributes.get("rotation") == 0 and annotation.type is AnnotationType.bbox
+    for name, value in annotation.attributes.items():
+        if name == "rotation" and (straight or "rotation" in with_columns):
+            if straight:
+                del attributes[name]
+        elif name not in with_columns:
+            if _is_json(value):
+                # Where it has a column that imports show on request only, it goes there too.
+                extra[name] = _plain(attributes[name])
+                if name not in _SHOWN_ON_REQUEST:
+                    del attributes[name]
+        elif _is_json(value) and not _comes_back(name, value):
+            extra[name] = _plain(value)
+            if not _has_text(name, value):
+                del attributes[name]
+    kept: dict[str, Any] = {"attributes": extra} if extra else {}
+    if annotation.group in groups:
+        kept["group"] = groups[annotation.group]
+    if getattr(annotation, "z_order", 0):
+        kept["z_order"] = int(annotation.z_order)
+    attributes.pop(EXTRA_ATTRIBUTE, None)
+    if kept:
+        attributes[EXTRA_ATTRIBUTE] = _dumped(kept)
+    elif _had_extra(annotation):
+        attributes[EXTRA_ATTRIBUTE] = ""
+    return annotation.wrap(attributes=attributes)
+
+
+_SHOWN_ON_REQUEST = frozenset(labels.EXTRA) | frozenset(boxes.EXTRA) | frozenset(masks.EXTRA)
+
+
+def _had_extra(annotation: Any) -> bool:
+    origin = getattr(annotation, "origin", None)
+    return origin is not None and bool(origin.fields.get(EXTRA_COLUMN))
+
+
+def _comes_back(name: str, value: Any) -> bool:
+    """Whether a reader of the column alone gets an equal value of the same type."""
+    if value is None:
+        return True  # not given
+    if name in boxes.FLAGS:
+        return isinstance(value, (bool, np.bool_))
+    if name == "box_id":
+        return isinstance(value, str) and bool(value) and _has_text(name, value)
+    if name == "source":
+        return True
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    return is_number and _has_text(name, value)
+
+
+def _has_text(name: str, value: Any) -> bool:
+    try:
+        _COLUMNS[name][1](value)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_json(value: Any) -> bool:
+    value = _plain(value)
+    if isinstance(value, float):
+        return bool(np.isfinite(value))
+    return value is None or isinstance(value, (bool, int, str))
+
+
+def _dumped(kept: Mapping[str, Any]) -> str:
+    text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    lone = any("\ud800" <= char <= "\udfff" for char in text)
+    return json.dumps(kept, separators=(",", ":"), sort_keys=True) if lone else text
+
+
+# Import
+
+
+def column() -> Column:
+    """The column, as tables read it: its texts are checked, and parsed when items are made."""
+    return Column(EXTRA_COLUMN, "code", required=False, parse=_checked)
+
+
+def _checked(text: str) -> str:
+    if text:
+        _parsed(text)
+    return text
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """What a field says.
+
+    Raises:
+        ValueError: It is no JSON object of the members that there are, of their types.
+    """
+    try:
+        kept = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise ValueError("is no JSON as this package writes it") from None
+    good = isinstance(kept, dict) and set(kept) <= {"attributes", "group", "z_order"}
+    if good:
+        attributes = kept.get("attributes", {})
+        good = isinstance(attributes, dict) and all(map(_is_json, attributes.values()))
+        numbers = [kept.get("group", 0), kept.get("z_order", 0)]
+        good &= all(type(n) is int and abs(n) < 1 << 31 for n in numbers) and numbers[0] >= 0
+    if not good:
+        raise ValueError("has other members than attributes, group and z_order, or of other types")
+    return kept  # type: ignore[no-any-return]
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(text)
+
+
+def unpack(item: Any) -> None:
+    """Gives an item's annotations what their rows have in the column ``Extra``.
+
+    Groups kept there are numbered after those that the tables give.
+    """
+    fields = [annotation.origin.fields for annotation in item.annotations]
+    if not any(row.get(EXTRA_COLUMN) for row in fields):
+        return
+    last = max(annotation.group for annotation in item.annotations)
+    for annotation, row in zip(item.annotations, fields, strict=True):
+        text = row.get(EXTRA_COLUMN)
+        if not text:
+            continue
+        kept = _parsed(text)
+        annotation.attributes.pop(EXTRA_ATTRIBUTE, None)  # what it says is shown itself
+        annotation.attributes.update(_agreeing(kept.get("attributes", {}), row))
+        if kept.get("group"):
+            annotation.group = last + kept["group"]
+        if kept.get("z_order") and hasattr(annotation, "z_order"):
+            annotation.z_order = kept["z_order"]
+
+
+def kept_attributes(annotation: Any) -> frozenset[str]:
+    """The attributes that an annotation has from the column ``Extra``."""
+    origin = getattr(annotation, "origin", None)
+    text = None if origin is None else origin.fields.get(EXTRA_COLUMN)
+    if not text:
+        return frozenset()
+    return frozenset(_parsed(text).get("attributes", ()))
+
+
+def _agreeing(attributes: Mapping[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
+    """The attributes, without those whose own column has been changed since."""
+    return {
+        name: value
+        for name, value in attributes.items()
+        if name not in _COLUMNS or _agrees(name, value, row)
+    }
+
+
+def _agrees(name: str, value: Any, row: Mapping[str, str]) -> bool:
+    column_name, to_text = _COLUMNS[name]
+    if column_name not in row:
+        return True  # of another kind's column: an attribute like any other
+    written = row[column_name]
+    try:
+        text = to_text(value)
+    except ValueError:  # was written as if it were not given
+        text = to_text(None)
+    if name in boxes.FLAGS:
+        return flag_from_text(text or "") == flag_from_text(written)
+    if text is None:
+        return True  # an id was made for it
+    if name == "box_id" or not text or not written:
+        return text == written
+    return float(text) == float(written)

@@ -1,0 +1,1 @@
+"""Class lists and the tree over them."""

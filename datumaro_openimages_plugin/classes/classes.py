@@ -1,0 +1,322 @@
+"""Class lists, from and to the published CSV, and the label categories made of them.
+
+A class is known by its ``LabelName`` (a Freebase MID, ``/m/...``); its ``DisplayName`` is for
+people and no key: twelve names of the published list occur twice. Lists up to V5 have no header
+row, later ones have; some hold ids alone. Nothing here touches a file: bytes come in, bytes go out.
+
+The public names of ``hierarchy.py`` and ``hierarchy_export.py`` are available here too.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import attr
+from datumaro.components.annotation import LabelCategories
+
+from datumaro_openimages_plugin.classes.hierarchy import (
+    Hierarchy,
+    hierarchy_from_json,
+    with_label_names,
+)
+from datumaro_openimages_plugin.classes.hierarchy_export import hierarchy_to_json, wanted_parents
+from datumaro_openimages_plugin.errors import AnnotationError, FormatError
+
+__all__ = [
+    "ClassList",
+    "Hierarchy",
+    "categories_from_classes",
+    "class_list_from_csv",
+    "class_list_to_csv",
+    "hierarchy_from_json",
+    "hierarchy_to_json",
+    "names_by_display",
+    "unique_display_names",
+    "with_label_names",
+]
+
+
+@dataclass(frozen=True)
+class ClassList:
+    """The classes of a dataset, and the bytes they came from so that these can come back.
+
+    Attributes:
+        names: Every LabelName, in the order of the file.
+        display_names: LabelName -> DisplayName; may have more names, or fewer, than ``names``.
+        hierarchy: The tree over the classes, None where the dataset has none.
+        source: The class file's bytes, None where there was no file.
+        source_has_header: Whether the file's first row is a header.
+        from_meta: Whether the names are those of Datumaro's ``dataset_meta.json``.
+        others: Further class lists beside the one that gives the order: (file name, its bytes).
+    """
+
+    names: tuple[str, ...]
+    display_names: Mapping[str, str]
+    hierarchy: Hierarchy | None = None
+    source: bytes | None = None
+    source_has_header: bool = False
+    from_meta: bool = False
+    others: tuple[tuple[str, bytes], ...] = ()
+
+
+class _Columns(NamedTuple):
+    """Where a table keeps the id and the name of a class; a list of ids has one column for both."""
+
+    name: int
+    display: int
+    width: int
+
+
+#: First rows that are headers beside those with ``LabelName``: seen in copies of published lists.
+_OTHER_HEADERS = (["id", "name"], ["label", "class"])
+_HEADERLESS, _IDS_ALONE = _Columns(0, 1, 2), _Columns(0, 0, 1)
+_NEEDS_QUOTES = re.compile('[,"\r\n\ufeff]')
+
+
+def class_list_from_csv(data: bytes, *, file: str) -> ClassList:
+    """Read a class list: ``LabelName,DisplayName`` rows, or one LabelName a row.
+
+    A header is recognised by what it says, so a list without one loses no class. Where a row has
+    no name for people, the LabelName stands in. Blank lines are skipped.
+
+    Args:
+        data: The whole file.
+        file: Its name, for error messages.
+
+    Raises:
+        FormatError: The text is not UTF-8 or not CSV, a row has more columns than the table, a
+            LabelName is empty, or two rows give one LabelName different names.
+    """
+    display_names: dict[str, str] = {}
+    columns, has_header = _HEADERLESS, False
+    for row, cells in _records(_decoded(data, file), file):
+        if row == 0:
+            columns, has_header = _columns_of_header(cells) or columns, True
+            continue
+        name, display = _class_of_row(cells, columns, file, row)
+        known = display_names.setdefault(name, display)
+        if known != display:
+            raise FormatError(
+                f"{name!r} already has the name {known!r}; keep one of the two rows",
+                file=file,
+                row=row,
+                column="DisplayName",
+                value=display,
+            )
+    return ClassList(tuple(display_names), display_names, None, data, has_header)
+
+
+def class_list_to_csv(
+    categories: LabelCategories,
+    carried: ClassList | None,
+    *,
+    header: bool,
+    label_names: Mapping[str, str] | None = None,
+) -> bytes:
+    """Write a class list; the file that was read comes back where the classes are the same.
+
+    With the same LabelNames in the same order and the same choice of header, that is byte for byte;
+    with another choice only the header comes or goes. Otherwise there is one row a category, in
+    their order, with the DisplayName that was read or else the LabelName, and line ends as read.
+
+    Args:
+        categories: The labels to write.
+        carried: What was read, None where the dataset came from elsewhere.
+        header: Whether the first row is to be ``LabelName,DisplayName``.
+        label_names: Category name -> LabelName, for categories that are shown under other names.
+
+    Raises:
+        AnnotationError: Two categories have one LabelName, or a name cannot be in a text file.
+    """
+    names = tuple(wanted_parents(categories, label_names))
+    source = carried.source if carried is not None else None
+    if carried is not None and source is not None and names == carried.names:
+        if header == carried.source_has_header:
+            return source
+        switched = _with_header_switched(source, carried.source_has_header)
+        if switched is not None:
+            return switched
+    line_end = "\r\n" if source is not None and b"\r\n" in source else "\n"
+    display_names = carried.display_names if carried is not None else {}
+    rows = [(name, display_names.get(name, name)) for name in names]
+    # Without this a class that reads like a header would be taken for one.
+    if header or (rows and _columns_of_header(list(rows[0])) is not None):
+        rows.insert(0, ("LabelName", "DisplayName"))
+    return b"".join(_encoded_row(row, line_end) for row in rows)
+
+
+def categories_from_classes(
+    classes: ClassList, *, shown: Mapping[str, str] | None = None
+) -> LabelCategories:
+    """Label categories as Datumaro's own plugin makes them: one per class, named by LabelName.
+
+    ``parent`` is the last parent that a walk over the ``Subcategory`` tree meets; see
+    `Hierarchy.parents`.
+
+    Args:
+        classes: What was read.
+        shown: LabelName -> name to show instead, such as `unique_display_names` gives.
+
+    Raises:
+        FormatError: Two classes would be shown under one name.
+    """
+    shown = {} if shown is None else shown
+    parents = {} if classes.hierarchy is None else classes.hierarchy.parents(set(classes.names))
+    labels = {shown.get(name, name): name for name in classes.names}
+    if len(labels) < len(classes.names):
+        names = [shown.get(name, name) for name in classes.names]
+        message = "two classes would have one label name"
+        twice = next(label for label, count in Counter(names).items() if count > 1)
+        raise FormatError(message, column="LabelName", value=twice)
+    items = []
+    for label, name in labels.items():
+        parent = parents.get(name, "")
+        items.append(_category(label, shown.get(parent, parent)))
+    return LabelCategories(items=items)
+
+
+_PLAIN = [field.name for field in attr.fields(LabelCategories.Category)] == [
+    "name", "parent", "attributes",
+]  # fmt: skip
+
+
+def _category(name: str, parent: str) -> LabelCategories.Category:
+    """A category, made without the validators; there are 20,000 of them."""
+    if not (_PLAIN and name):
+        return LabelCategories.Category(name, parent)
+    category = LabelCategories.Category.__new__(LabelCategories.Category)
+    category.name, category.parent, category.attributes = name, parent, set()
+    return category
+
+
+def unique_display_names(classes: ClassList) -> dict[str, str]:
+    """LabelName -> a readable name that no other class has.
+
+    That is the DisplayName; where several classes share one, each of them gets its LabelName in
+    brackets, and a class without any is shown by its LabelName.
+    """
+    candidates = {name: classes.display_names.get(name) or name for name in classes.names}
+    for pattern in ("{display} ({name})", "{name}"):
+        counts = Counter(candidates.values())
+        repeated = [name for name, candidate in candidates.items() if counts[candidate] > 1]
+        for name in repeated:
+            display = classes.display_names.get(name) or name
+            candidates[name] = pattern.format(display=display, name=name)
+    if len(set(candidates.values())) < len(candidates):
+        # One class is called what another one's id is: only the ids are surely different.
+        return {name: name for name in classes.names}
+    return candidates
+
+
+def names_by_display(classes: ClassList, preferred: Collection[str] = ()) -> dict[str, str]:
+    """DisplayName -> LabelName, for files that name classes as people do.
+
+    Args:
+        classes: What was read.
+        preferred: LabelNames that win where several classes share a DisplayName, such as the
+            boxable ones for boxes and the hierarchy; otherwise the first in the file does.
+    """
+    found: dict[str, str] = {}
+    preferred = frozenset(preferred)
+    for chosen in (True, False):
+        for name in classes.names:
+            if (name in preferred) is chosen:
+                found.setdefault(classes.display_names.get(name) or name, name)
+    # A LabelName always means itself.
+    names = frozenset(classes.names)
+    return {display: name for display, name in found.items() if display not in names}
+
+
+def _decoded(data: bytes, file: str) -> str:
+    try:
+        text = data.decode("utf-8-sig")
+        if "\0" not in text:
+            return text
+        bad = data.index(b"\0")
+    except UnicodeDecodeError as error:
+        bad = error.start
+    first = data.partition(b"\n")[0].decode("utf-8-sig", "replace").rstrip("\r").split(",")
+    row = data[:bad].count(b"\n") + (_columns_of_header(first) is None)
+    raise FormatError("is not plain text; save the class list as UTF-8", file=file, row=max(row, 1))
+
+
+def _records(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, counted in lines: a header is 0, the line after it is 1."""
+    # The csv module limits a field to 131,072 characters, which ends an unclosed quote early.
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    line, header_line, seen = 1, 0, False
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            message = f"is not a row of a CSV table ({error}); a quote may be open or misplaced"
+            raise FormatError(message, file=file, row=line - header_line) from None
+        if cells is None:
+            return
+        if cells:
+            if not seen and _columns_of_header(cells) is not None:
+                header_line = line
+            seen = True
+            yield line - header_line, cells
+        line = reader.line_num + 1
+
+
+def _columns_of_header(cells: list[str]) -> _Columns | None:
+    """Where the columns are if this row is a header, None if it is a class."""
+    folded = [cell.strip(" ").lower() for cell in cells]
+    if folded in _OTHER_HEADERS:
+        return _HEADERLESS
+    if "labelname" not in folded or (len(folded) > 1 and "displayname" not in folded):
+        return None
+    if len(folded) == 1:
+        return _IDS_ALONE
+    return _Columns(folded.index("labelname"), folded.index("displayname"), len(folded))
+
+
+def _class_of_row(cells: list[str], columns: _Columns, file: str, row: int) -> tuple[str, str]:
+    name = cells[columns.name] if columns.name < len(cells) else ""
+    if not name:
+        raise FormatError("a class needs an id", file=file, row=row, column="LabelName", value=name)
+    if any(cells[columns.width :]):
+        raise FormatError(
+            f"has more than {columns.width} columns; put a name with commas in double quotes",
+            file=file,
+            row=row,
+            value=",".join(cells),
+        )
+    return name, cells[columns.display] if columns.display < len(cells) else name
+
+
+def _with_header_switched(source: bytes, has_header: bool) -> bytes | None:
+    """The same rows with a header added or taken away, None where they would mean another thing."""
+    text = source.decode("utf-8-sig").lstrip("\r\n")
+    records = [cells for _, cells in _records(text, "")]
+    if not has_header:
+        header = ("LabelName", "DisplayName")[: max((len(cells) for cells in records), default=2)]
+        return _encoded_row(header, "\r\n" if "\r\n" in text else "\n") + text.encode()
+    left_as_header = len(records) > 1 and _columns_of_header(records[1]) is not None
+    if left_as_header or _columns_of_header(records[0]) not in (_HEADERLESS, _IDS_ALONE):
+        return None
+    return "".join(io.StringIO(text, newline="").readlines()[1:]).encode()
+
+
+def _encoded_row(cells: Collection[str], line_end: str) -> bytes:
+    # Not csv.writer: before Python 3.13 it leaves a lone carriage return unquoted.
+    line = ",".join(
+        '"' + cell.replace('"', '""') + '"' if not cell or _NEEDS_QUOTES.search(cell) else cell
+        for cell in cells
+    )
+    try:
+        encoded = (line + line_end).encode()
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        message = "a label's name must be text without NUL and lone surrogates"
+        raise AnnotationError(message, column="LabelName", value=cells)
+    return encoded

@@ -1,0 +1,1 @@
+"""Ids, subsets, sizes and pictures."""

@@ -1,0 +1,149 @@
+"""Sizes of images: ``images.meta`` and the headers of pictures.
+
+Sizes are (height, width) of the stored pixels; EXIF orientation never turns them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import shlex
+from collections.abc import Iterator, Mapping
+
+import imagesize
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as pacsv
+
+from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.sources.archive import Source
+from datumaro_openimages_plugin.tables.arrays import texts_to_arrow, to_numpy
+
+__all__ = ["EXIF_OFF", "SizeTable", "header_size", "image_meta_from_text", "image_meta_line"]
+
+_LONGEST_SIDE = (1 << 31) - 1  # sizes are kept in 32 bits
+EXIF_OFF = (
+    {"exif_rotation": False}
+    if "exif_rotation" in inspect.signature(imagesize.get).parameters
+    else {}
+)
+
+
+def header_size(source: Source, name: str) -> tuple[int, int] | None:
+    """(height, width) of the stored pixels from a picture's header, None where it tells none."""
+    path = source.path(name)
+    if path is not None:
+        width, height = imagesize.get(path, **EXIF_OFF)
+    else:
+        width, height = imagesize.get(io.BytesIO(source.read(name)), **EXIF_OFF)
+    return (int(height), int(width)) if width > 0 and height > 0 else None
+
+
+class SizeTable(Mapping[str, tuple[int, int]]):
+    """Sizes by image name as columns: a mapping name -> (height, width) in pixels.
+
+    Args:
+        names: (n,) Arrow strings; of equal ones the last counts.
+        heights: (n,) int32.
+        widths: (n,) int32.
+    """
+
+    def __init__(self, names: pa.Array, heights: np.ndarray, widths: np.ndarray) -> None:
+        # Looking up finds the first of equal names, and the last line is the one that counts.
+        self.names = names[::-1] if isinstance(names, pa.Array) else texts_to_arrow(names)[::-1]
+        self.heights, self.widths = heights[::-1], widths[::-1]
+
+    @classmethod
+    def of(cls, sizes: Mapping[str, tuple[int, int]]) -> SizeTable:
+        """The columns of any mapping."""
+        if isinstance(sizes, SizeTable):
+            return sizes
+        names = texts_to_arrow([str(name) for name in sizes])
+        values = np.array(list(sizes.values()), np.int32).reshape(-1, 2)
+        return cls(names, values[:, 0], values[:, 1])
+
+    def __getitem__(self, name: str) -> tuple[int, int]:
+        at = pc.index(self.names, name).as_py()
+        if at < 0:
+            raise KeyError(name)
+        return int(self.heights[at]), int(self.widths[at])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(self.names[::-1].to_pylist()))
+
+    def __len__(self) -> int:
+        return len(pc.unique(self.names))
+
+
+def _plain_image_meta(data: bytes) -> SizeTable | None:
+    """Reads lines that need no unquoting in one go; None where some line is of another form."""
+    start = 0
+    while data.startswith((b"#", b"\n", b"\r\n"), start):
+        end = data.find(b"\n", start)
+        start = len(data) if end < 0 else end + 1
+    body = memoryview(data)[start:]
+    if not body or any(data.find(mark, start) >= 0 for mark in (b"#", b"'", b'"', b"\\", b"\t")):
+        return None
+    try:
+        # `read_csv` goes through all Python objects that there are, in some versions of pyarrow.
+        reader = pacsv.open_csv(
+            pa.BufferReader(body),
+            read_options=pacsv.ReadOptions(column_names=["name", "height", "width"]),
+            parse_options=pacsv.ParseOptions(delimiter=" ", quote_char=False),
+            convert_options=pacsv.ConvertOptions(
+                column_types={"name": pa.string(), "height": pa.int32(), "width": pa.int32()},
+                null_values=[],
+            ),
+        )
+        table = reader.read_all().combine_chunks()
+    except pa.ArrowInvalid:
+        return None
+    heights, widths = (to_numpy(table.column(name)) for name in ("height", "width"))
+    if (heights <= 0).any() or (widths <= 0).any():
+        return None
+    return SizeTable(table.column("name").chunk(0), heights, widths)
+
+
+def image_meta_from_text(data: bytes, file: str) -> Mapping[str, tuple[int, int]]:
+    """Reads ``images.meta``: lines of name, height, width; quoting and comments as in a shell.
+
+    Raises:
+        FormatError: A line has fewer fields, or a size that is no positive number.
+    """
+    plain = _plain_image_meta(data)
+    if plain is not None:
+        return plain
+    sizes: dict[str, tuple[int, int]] = {}
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FormatError("the file is not UTF-8 text; save it as UTF-8", file=file) from None
+    for number, line in enumerate(_lines(text), 1):
+        try:
+            if "'" in line or '"' in line or "\\" in line or "#" in line:
+                fields = shlex.split(line, comments=True)
+            else:
+                fields = [text for text in line.replace("\t", " ").split(" ") if text]
+            if not fields:
+                continue
+            # Surplus fields are left for later versions of the format.
+            height, width = int(fields[1]), int(fields[2])
+            if not (0 < height <= _LONGEST_SIDE and 0 < width <= _LONGEST_SIDE):
+                raise ValueError
+        except (ValueError, IndexError):
+            raise FormatError(
+                "expected: name, height and width in pixels", file=file, row=number, value=line
+            ) from None
+        sizes[fields[0]] = height, width
+    return sizes
+
+
+def _lines(text: str) -> Iterator[str]:
+    # Only line feeds end a line; other separators may stand in a name.
+    return (line.rstrip("\r") for line in text.split("\n"))
+
+
+def image_meta_line(name: str, size: tuple[int, int]) -> str:
+    """A line of ``images.meta``, as `image_meta_from_text` reads it."""
+    return f"{name if name.isalnum() else shlex.quote(name)} {size[0]} {size[1]}"

@@ -1,0 +1,1 @@
+"""Import, top to bottom: what is asked for, what is there, items."""

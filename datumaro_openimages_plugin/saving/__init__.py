@@ -1,0 +1,1 @@
+"""All or nothing: one dataset in the place of another."""

@@ -1,0 +1,1 @@
+"""Which files a dataset has, and opening them."""

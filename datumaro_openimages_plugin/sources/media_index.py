@@ -1,0 +1,185 @@
+"""Where pictures and masks are: every place that the published dataset and its tools use.
+
+Pictures: ``images/<subset>/``, ``<subset>/``, ``data/``, ``<subset>/data/``, ``train_0/`` …
+Masks: ``masks/<subset>/``, ``masks/``, ``masks/<hex digit>/``, ``masks/train-masks-0/``, and the
+published ``train-masks-0.zip`` itself, which is read without unpacking it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import posixpath
+import re
+from collections.abc import Callable, Iterable
+
+from datumaro_openimages_plugin.sources.archive import Source
+from datumaro_openimages_plugin.sources.names import is_mask_place, recognise
+from datumaro_openimages_plugin.sources.zips import InnerZips
+
+__all__ = ["IMAGE_EXTENSIONS", "MediaIndex"]
+
+# fmt: off
+IMAGE_EXTENSIONS = frozenset((
+    ".jpg", ".jpeg", ".jpe", ".jp2", ".png", ".bmp", ".dib", ".tif", ".tiff", ".tga", ".webp",
+    ".pfm", ".sr", ".ras", ".exr", ".hdr", ".pic", ".pbm", ".pgm", ".ppm", ".pxm", ".pnm",
+))
+# fmt: on
+_EXTENSIONS = frozenset(ext[1:] for ext in IMAGE_EXTENSIONS)
+_MOST_TOPS = 1000
+#: The published zips of masks are named by split and first hex digit of the image ids in them.
+_MASK_ZIP = re.compile(r"(?P<subset>.+)-masks-(?P<digit>[0-9a-f])\.zip", re.IGNORECASE)
+
+
+class MediaIndex:
+    """Pictures and masks of one dataset by their places.
+
+    Args:
+        source: Where the files are.
+        names: Names of all its files.
+    """
+
+    def __init__(self, source: Source, names: Iterable[str]) -> None:
+        self._source = source
+        self.images: dict[str, str] = {}
+        self.masks: dict[str, list[str]] = {}
+        self._zips: list[str] = []
+        tops: set[str] = set()
+        for folder, inside in itertools.groupby(names, lambda name: name.rpartition("/")[0]):
+            self._add(folder, inside, tops)
+        self._tops = sorted(tops)
+        self._related: dict[str, list[str]] = {}
+        self._by_base: dict[str, list[str]] | None = None
+
+    def _add(self, folder: str, names: Iterable[str], tops: set[str]) -> None:
+        """Takes files of one folder; what their place says is found out once."""
+        of_masks = any(is_mask_place(part) for part in folder.split("/"))
+        start = _image_key_start(folder)
+        skipped = len(folder) + 1 if folder else 0
+        for name in names:
+            base = name[skipped:]
+            stem, _, ext = base.rpartition(".")
+            ext = ext.lower()
+            if ext == "zip" and is_mask_place(base) and recognise(name) is None:
+                self._zips.append(name)
+            if ext not in _EXTENSIONS or not stem.strip("."):
+                continue
+            if of_masks:
+                self.masks.setdefault(base, []).append(name)
+                continue
+            key = start + stem
+            if self.images.setdefault(key, name) > name:
+                self.images[key] = name
+            if start:
+                tops.add(start.split("/", 1)[0])
+
+    @property
+    def mask_zips(self) -> list[str]:
+        """Names of the zips that hold masks."""
+        return self._zips
+
+    # Pictures
+
+    def image(self, image_id: str, subset: str) -> str | None:
+        """The picture's file name, or None where there is none.
+
+        Looked for in the subset's own folders first, in folders of no subset, below other folders
+        and then, as the built-in format does, in the folders of the other subsets.
+        """
+        found = self.images.get(f"{subset}/{image_id}") or self.images.get(image_id)
+        if found is not None:
+            return found
+        related = self._related_tops(subset)
+        for top in related:
+            found = self.images.get(f"{top}/{image_id}")
+            if found is not None:
+                return found
+        found = self._below_other_folders(image_id, subset)
+        if found is not None:
+            return found
+        for top in self._tops[:_MOST_TOPS]:
+            found = self.images.get(f"{top}/{image_id}")
+            if found is not None:
+                return found
+        return None
+
+    def _related_tops(self, subset: str) -> list[str]:
+        """Folders of a subset under other names: ``TRAIN``, ``train_0``, ``val``."""
+        if subset not in self._related:
+            other = {"validation": "val", "val": "validation"}.get(subset.lower(), subset)
+            names = "|".join(re.escape(name) for name in (subset, other))
+            pattern = re.compile(rf"(?:{names})(?:_[0-9a-f])?", re.IGNORECASE)
+            self._related[subset] = [top for top in self._tops if pattern.fullmatch(top)]
+        return self._related[subset]
+
+    def _below_other_folders(self, image_id: str, subset: str) -> str | None:
+        """A picture that lies deeper: ``downloads/train/<id>.jpg``."""
+        if self._by_base is None:
+            self._by_base = {}
+            for key in self.images:
+                if key.count("/") > 1:
+                    self._by_base.setdefault(key.rpartition("/")[2], []).append(key)
+        tail = f"/{subset}/{image_id}".lower()
+        for key in self._by_base.get(image_id.rpartition("/")[2], ()):
+            if key.lower().endswith(tail):
+                return self.images[key]
+        return None
+
+    # Masks
+
+    def mask(self, mask_path: str, subset: str) -> str | None:
+        """The mask's file name for a ``MaskPath``, or None where no such file lies unpacked."""
+        candidates = self.masks.get(mask_path)
+        if not candidates:
+            return None
+        if len(candidates) == 1:
+            return candidates[0]
+        return min(candidates, key=lambda name: (not _of_subset(name, subset), name))
+
+    def mask_reader(self, mask_path: str, subset: str) -> Callable[..., bytes] | None:
+        """A picklable callable that gives a mask's bytes, None where there is no such mask.
+
+        A mask in a zip is looked for when it is asked for; a file that lies unpacked comes first.
+        """
+        name = self.mask(mask_path, subset)
+        if name is not None:
+            return self._source.reader(name)
+        zips = self._zips_for(mask_path, subset)
+        if not zips:
+            return None
+        return InnerZips(tuple(self._source.place(name) for name in zips), mask_path)
+
+    def _zips_for(self, mask_path: str, subset: str) -> list[str]:
+        """The zips that may hold a mask, the likeliest first."""
+        fitting = []
+        for name in self._zips:
+            match = _MASK_ZIP.fullmatch(posixpath.basename(name))
+            if match is None or match["digit"].lower() == mask_path[:1].lower():
+                fitting.append(name)
+        return sorted(fitting or self._zips, key=lambda name: (not _of_subset(name, subset), name))
+
+
+def _of_subset(name: str, subset: str) -> bool:
+    """Whether a part of a mask's path names the subset: ``train``, ``train-masks-0``."""
+    subset = subset.lower()
+    for part in name.lower().split("/"):
+        if part == subset or part.startswith((f"{subset}-masks", f"challenge-2019-{subset}-masks")):
+            return True
+    return False
+
+
+def _image_key_start(folder: str) -> str:
+    """What stands before the id in the keys of a folder's pictures: ``<subset>/``.
+
+    Nothing where no folder names a subset.
+    """
+    parts = folder.split("/") if folder else []
+    lowered = [part.lower() for part in parts]
+    for known in ("images", "data"):
+        if known in lowered:
+            at = lowered.index(known)
+            after = parts[at + 1 :]
+            # `train/data/x.jpg` and `train/images/x.jpg`, but `downloads/images/train/x.jpg`.
+            before = parts[at - 1 : at] if at and (known == "data" or not after) else []
+            parts = before + after
+            break
+    return "".join(f"{part}/" for part in parts)

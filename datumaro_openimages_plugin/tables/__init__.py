@@ -1,0 +1,1 @@
+"""Tables: typed columns in memory, every row's text in its file."""

@@ -1,0 +1,1 @@
+"""Export, top to bottom: items become rows, masks and pictures."""

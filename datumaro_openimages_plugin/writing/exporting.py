@@ -1,0 +1,202 @@
+"""Saving a dataset: one target, staged whole, in the place of whatever was there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from datumaro_openimages_plugin._host import DatasetItem, LabelCategories
+from datumaro_openimages_plugin.errors import AnnotationError, SaveError
+from datumaro_openimages_plugin.images.media import ImageFiles
+from datumaro_openimages_plugin.saving.kept_tables import KeptTables
+from datumaro_openimages_plugin.saving.old_dataset import OldDataset
+from datumaro_openimages_plugin.saving.staging import Staging
+from datumaro_openimages_plugin.writing.layout import Layout
+from datumaro_openimages_plugin.writing.target import Target, ZipTarget
+from datumaro_openimages_plugin.writing.writer import Writer
+
+__all__ = ["ExportOptions", "export"]
+
+log = logging.getLogger(__name__)
+
+_META = "dataset_meta.json"
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How to save.
+
+    Args:
+        names: One of `layout.NAMES`.
+        save_media: Whether pictures are written.
+        image_ext: Extension to convert pictures to, None to keep theirs.
+        default_ext: Extension of pictures that have none.
+        zip: Whether all goes into one zip inside the folder.
+        dataset_meta: Whether Datumaro's ``dataset_meta.json`` is written where there was none.
+        write_meta: Writes it: gets the path and the labels' names.
+        always_meta: Whether ``images.meta`` is written in any case.
+        overwrite: Whether another dataset of this format is replaced, or refused.
+        link_media: Whether untouched pictures are linked rather than copied.
+    """
+
+    names: str
+    save_media: bool
+    image_ext: str | None
+    default_ext: str
+    zip: bool
+    dataset_meta: bool
+    write_meta: Callable[[str, Sequence[str]], None]
+    always_meta: bool
+    overwrite: bool = True
+    link_media: bool = False
+
+
+def export(
+    items: Iterable[DatasetItem],
+    categories: LabelCategories,
+    save_dir: str,
+    options: ExportOptions,
+    on_error: Callable[[AnnotationError, DatasetItem], None],
+    in_place: bool = False,
+    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]] = iter,
+) -> None:
+    """Saves a dataset; the target is the complete old one or the complete new one.
+
+    Args:
+        items: The items, in the order to write them.
+        categories: The labels.
+        save_dir: The target folder.
+        options: How to save.
+        on_error: Gets the error of each annotation that cannot be written.
+        in_place: Whether the items came from the target; found out where it is not known.
+        progress: Gives the items on, and tells somebody how far the export is.
+
+    Raises:
+        SaveError: The target cannot be written.
+        AnnotationError: Something of the dataset cannot be written in this format.
+    """
+    with Staging(save_dir) as staging:
+        old = OldDataset(staging, options.zip)
+        if old.exists and (in_place or old.is_source_of(items)):
+            old.in_place = not options.zip
+        elif not options.overwrite and (old.exists or _has_zip(staging, options)):
+            raise SaveError(
+                "has an Open Images dataset already, and overwriting is switched off; choose "
+                "another folder",
+                file=staging.target,
+            )
+        if options.zip:
+            _export_zip(items, categories, staging, options, on_error, old, progress)
+        else:
+            _export_folder(items, categories, staging, options, on_error, old, progress)
+        staging.keep_rest(old.goes())
+    if not options.zip:
+        old.follow_moves()
+
+
+def _has_zip(staging: Staging, options: ExportOptions) -> bool:
+    return options.zip and os.path.lexists(os.path.join(staging.target, _zip_name(staging)))
+
+
+def _zip_name(staging: Staging) -> str:
+    return os.path.basename(staging.target) + ".zip"
+
+
+def _export_folder(
+    items: Iterable[DatasetItem],
+    categories: LabelCategories,
+    staging: Staging,
+    options: ExportOptions,
+    on_error: Callable[[AnnotationError, DatasetItem], None],
+    old: OldDataset,
+    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]],
+) -> None:
+    if old.in_place:
+        layout = Layout(options.names, old.of_kind, old.only_subset())
+    else:
+        layout = Layout(options.names)
+    writer = _written(items, categories, staging, layout, options, on_error, old, progress)
+    if old.in_place:
+        kept = KeptTables(old)
+        kept.pack_again(layout.packed)
+        kept.keep_shards(layout)
+        kept.drop_rows_of_removed_images()
+    meta = old.name_of("dataset_meta") if old.in_place else None
+    if meta is not None and writer.label_names == old.meta_labels():
+        staging.keep(meta)
+    elif options.dataset_meta or meta is not None:
+        options.write_meta(staging.path(meta or _META), writer.label_names)
+    elif not old.exists and old.name_of("dataset_meta") is not None:
+        log.warning(
+            "%s has the labels of another dataset in %s; an import takes them for those of this "
+            "one, too: move it away or save with --save-dataset-meta",
+            staging.target,
+            old.name_of("dataset_meta"),
+        )
+
+
+def _export_zip(
+    items: Iterable[DatasetItem],
+    categories: LabelCategories,
+    staging: Staging,
+    options: ExportOptions,
+    on_error: Callable[[AnnotationError, DatasetItem], None],
+    old: OldDataset,
+    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]],
+) -> None:
+    """Packs everything into ``<save_dir>/<name of save_dir>.zip``."""
+    scratch = os.path.join(staging.root, ".unpacked")
+    os.makedirs(scratch)
+    target = ZipTarget(staging.path(_zip_name(staging)), scratch)
+    try:
+        layout = Layout(options.names)
+        writer = _written(items, categories, target, layout, options, on_error, old, progress)
+        if options.dataset_meta:
+            options.write_meta(target.path(_META), writer.label_names)
+        target.close()
+    except BaseException:
+        target.discard()
+        raise
+    shutil.rmtree(scratch)
+
+
+def _written(
+    items: Iterable[DatasetItem],
+    categories: LabelCategories,
+    target: Target,
+    layout: Layout,
+    options: ExportOptions,
+    on_error: Callable[[AnnotationError, DatasetItem], None],
+    old: OldDataset,
+    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]],
+) -> Writer:
+    """Writes the items; gives the writer that did."""
+    here = None if old.files is None else old
+    image_files = None
+    if options.save_media or here is not None:
+        image_files = ImageFiles(
+            target,
+            options.default_ext,
+            options.image_ext,
+            options.save_media,
+            here,
+            options.link_media,
+        )
+    always_meta = options.always_meta or (old.in_place and old.name_of("images_meta") is not None)
+    writer = Writer(target, layout, categories, image_files, on_error, always_meta, here)
+    try:
+        imported = None
+        for item in progress(items):
+            origin = getattr(item, "origin", None)
+            if origin is not None and origin.dataset is not imported:
+                imported = origin.dataset
+                old.check_whole(imported)
+            writer.write(item)
+        writer.finish()
+    except BaseException:
+        writer.drop()
+        raise
+    return writer
