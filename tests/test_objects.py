@@ -179,6 +179,31 @@ def test_the_origin_is_there_when_it_is_asked_for(items, copied):
     assert rows == [ROWS[0][4], ROWS[1][4], ROWS[3][4]]
 
 
+@pytest.mark.parametrize(
+    "copied",
+    [
+        copy.copy,
+        copy.deepcopy,
+        lambda made: made.wrap(attributes={}),
+        lambda made: pickle.loads(pickle.dumps(made)),
+    ],
+    ids=["copy", "deepcopy", "wrap", "pickle"],
+)
+def test_the_origin_of_an_item_is_there_when_it_is_asked_for(items, copied):
+    rotations = dict(line.split(",")[::2] for line in IMAGES.splitlines()[1:])
+    for item in items.values():
+        assert type(item) is OriginItem
+        after = copied(item)
+        assert (after.id, after.subset) == (item.id, item.subset)
+        assert type(after) is OriginItem
+        for origin in (after.origin, item.origin):
+            assert type(origin) is ImageOrigin
+            assert origin.key == (item.id, "train")
+            assert origin.size == SIZES.get(item.id)
+            assert origin.fields["Rotation"] == rotations[item.id]
+        assert item.origin is item.origin
+
+
 def test_an_origin_can_be_given_and_taken(items):
     origin = items["0a"].annotations[0].origin
     box = OriginBbox(1, 2, 3, 4, origin=origin)

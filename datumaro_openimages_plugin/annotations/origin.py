@@ -18,6 +18,7 @@ from datumaro_openimages_plugin.annotations.imported import ImportedFrom
 
 __all__ = [
     "ImageOrigin",
+    "ImageSource",
     "ImportedFrom",
     "Origin",
     "OriginBbox",
@@ -202,6 +203,13 @@ class ImageOrigin(Origin):
         return ImageOrigin, (row, 0, self.size, self.key, self._dataset)
 
 
+class ImageSource(Protocol):
+    """What items are read from: images by number."""
+
+    def origin(self, number: int) -> ImageOrigin:
+        """The origin of an image that was listed or named, and whose size was known before."""
+
+
 def other_fields(cls: type, given: set[str]) -> list[tuple[Callable[[Any, Any], None], Any]]:
     """How to set the fields of a class that are not ``given``: (setter, default) pairs.
 
@@ -250,6 +258,10 @@ class _RowBbox(Bbox):  # type: ignore[misc]
 
 
 class _RowMask(Mask):  # type: ignore[misc]
+    __slots__ = ("_row",)
+
+
+class _RowItem(DatasetItem):  # type: ignore[misc]
     __slots__ = ("_row",)
 
 
@@ -380,7 +392,7 @@ class OriginCaption(Caption):
 
 
 @attr.attrs(slots=True, init=False, eq=False, order=False)
-class OriginItem(DatasetItem):
+class OriginItem(_RowItem):
     """An item that knows its image's row and size; equal to a `DatasetItem` of the same values."""
 
     origin: ImageOrigin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
@@ -395,6 +407,19 @@ class OriginItem(DatasetItem):
         return _item_values(self) == _item_values(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _item_origin(item: Any) -> ImageOrigin | None:
+    """An item's origin; until it is asked for, its slot holds an `ImageSource`."""
+    source = item._source
+    if source is not None and not isinstance(source, ImageOrigin):
+        source = item._source = source.origin(item._row)
+    return source  # type: ignore[no-any-return]
+
+
+_item_slot = OriginItem.__dict__["origin"]
+OriginItem._source = _item_slot
+OriginItem.origin = property(_item_origin, _item_slot.__set__)  # type: ignore[assignment, misc]
 
 
 _COPIED = {cls: [a.name for a in attr.fields(cls)] for cls in (OriginLabel, OriginBbox)}

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datumaro_openimages_plugin.annotations.origin import ImportedFrom
+from datumaro_openimages_plugin.annotations.origin import ImageOrigin, ImportedFrom
 from datumaro_openimages_plugin.errors import FormatError, UnsafePathError
 from datumaro_openimages_plugin.images.id_index import IdIndex, hex_keys
 from datumaro_openimages_plugin.images.image_sizes import SizeTable
@@ -297,6 +297,20 @@ class Images:
             self._subsets = [np.concatenate([*self._subsets, np.empty(0, np.int32)])]
             self._subsets = [self._subsets[0].astype(np.int32, copy=False)]
         return self._subsets[0]
+
+    def origin(self, number: int, size: tuple[int, int] | None = None) -> ImageOrigin:
+        """What an image was read from.
+
+        Args:
+            number: The image.
+            size: (height, width) in pixels, if something else tells it than `set_sizes`.
+        """
+        if size is None and self._meta is not None and self._meta[0][number]:
+            size = int(self._meta[0][number]), int(self._meta[1][number])
+        row = int(self._row_of[number])
+        subset = self.subset_names[self.subset_codes[number]]
+        key = self.ids.slice(number, 1).to_pylist()[0], subset
+        return ImageOrigin(None if row < 0 else self.rows, row, size, key, self.rows.dataset)
 
     def list_rows(self, numbers: np.ndarray) -> list[int]:
         """The images' rows in `rows`, -1 where only annotations name an image."""

@@ -114,31 +114,32 @@ def from_rows(
         counts: How many of the rows each image has.
     """
     groups = np.arange(1, len(rows) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
-    columns = (
-        table.index("LabelName", rows),
-        _attribute_keys(table, rows),
-        groups,
-        rows,
-    )
-    attributes = table.derived.setdefault("attributes", _Attributes(table.values["Confidence"]))
-    new, source = OriginBbox.__new__, table.rows
-    for label, key, group, row, points in zip(
-        *(column.tolist() for column in columns),
-        _points_px(table, rows, batch, counts),
+    labels = table.index("LabelName", rows)
+    keys = _attribute_keys(table, rows).tolist()
+    attributes = _attributes(table, keys)
+    new, source, object_id, others = OriginBbox.__new__, table.rows, OBJECT_ID, _OTHERS
+    # Constructors with their converters and validators take several times as long; a test holds
+    # the result against the constructor's.
+    for label, key, group, row, x1, y1, x2, y2 in zip(
+        labels.tolist(),
+        keys,
+        groups.tolist(),
+        rows.tolist(),
+        *_points_px(table, rows, batch, counts),
         strict=True,
     ):
         box = new(OriginBbox)
         box.id = box.z_order = 0
         box.label = label
         box.group = group
-        box.points = points
+        box.points = [x1, y1, x2, y2]
         box.attributes = attributes[key].copy()
         box._source = source
         box._row = row
-        if OBJECT_ID is not None:
-            box.object_id = OBJECT_ID
-        if _OTHERS:
-            for set_field, value in _OTHERS:
+        if object_id is not None:
+            box.object_id = object_id
+        if others:
+            for set_field, value in others:
                 set_field(box, value)
         yield box
 
@@ -151,21 +152,22 @@ _OTHERS = other_fields(
 def _points_px(
     table: KindTable, rows: np.ndarray, batch: Batch, counts: np.ndarray
 ) -> list[list[float]]:
-    """x1, y1, x2, y2 of all boxes in pixels, rounded as this Datumaro rounds points."""
-    widths, heights = np.repeat(batch.widths_px, counts), np.repeat(batch.heights_px, counts)
-    points = np.empty((len(rows), 4))
-    for column, (low, high, size) in enumerate(
-        (("XMin", "XMax", widths), ("YMin", "YMax", heights))
+    """x1, y1, x2, y2 in pixels, each of all boxes, rounded as this Datumaro rounds points."""
+    points = np.empty((4, len(rows)))
+    for at, (low, high, sizes) in enumerate(
+        (("XMin", "XMax", batch.widths_px), ("YMin", "YMax", batch.heights_px))
     ):
-        start = table.number[low][rows] * size
+        size = np.repeat(sizes, counts)
+        start = np.multiply(table.number[low][rows], size, out=points[at])
         # A Bbox is made of corner and extent; adding them again is part of its exact value.
-        points[:, column] = start
-        points[:, column + 2] = start + (table.number[high][rows] * size - start)
+        end = np.multiply(table.number[high][rows], size, out=points[at + 2])
+        end -= start
+        end += start
     return round_points(points)  # type: ignore[no-any-return]
 
 
 def _attribute_keys(table: KindTable, rows: np.ndarray) -> np.ndarray:
-    """(n,) int64: a number for each row that tells its attributes; see `_Attributes`."""
+    """(n,) int64: a number for each row that tells its attributes; see `_attributes`."""
     key = table.code["Confidence"][rows].astype(np.int64) + 1
     for column in FLAGS.values():
         key *= 3
@@ -173,27 +175,21 @@ def _attribute_keys(table: KindTable, rows: np.ndarray) -> np.ndarray:
     return key
 
 
-class _Attributes(dict[int, dict[str, Any]]):
-    """Key of `_attribute_keys` -> the attributes of its rows.
-
-    Args:
-        scores: Values of the column ``Confidence`` by code.
-    """
-
-    def __init__(self, scores: Sequence[Any]) -> None:
-        self._scores = scores
-
-    def __missing__(self, key: int) -> dict[str, Any]:
+def _attributes(table: KindTable, keys: list[int]) -> dict[int, dict[str, Any]]:
+    """Attributes by key of `_attribute_keys`, those of some rows at least."""
+    known: dict[int, dict[str, Any]] = table.derived.setdefault("attributes", {})
+    scores = table.values["Confidence"]
+    for key in set(keys).difference(known):
         rest, states = key, []
         for _ in FLAGS:
             rest, state = divmod(rest, 3)
             states.append(state)
-        found: dict[str, Any] = {"score": self._scores[rest - 1] if rest else 1.0}
+        found: dict[str, Any] = {"score": scores[rest - 1] if rest else 1.0}
         for attribute, state in zip(FLAGS, reversed(states), strict=True):
             if state:
                 found[attribute] = state == 2
-        self[key] = found
-        return found
+        known[key] = found
+    return known
 
 
 def near_px(sizes: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ def from_rows(
     score_of = table.values["Confidence"]
     labels = table.index("LabelName", rows).tolist()
     scores = table.code["Confidence"][rows].tolist()
-    new, source = OriginLabel.__new__, table.rows
+    new, source, object_id, others = OriginLabel.__new__, table.rows, OBJECT_ID, _OTHERS
     # Constructors with their converters and validators take several times as long; a test holds
     # the result against the constructor's.
     for label, score, row in zip(labels, scores, rows.tolist(), strict=True):
@@ -89,10 +89,10 @@ def from_rows(
         annotation.attributes = {"score": score_of[score]}
         annotation._source = source
         annotation._row = row
-        if OBJECT_ID is not None:
-            annotation.object_id = OBJECT_ID
-        if _OTHERS:
-            for set_field, value in _OTHERS:
+        if object_id is not None:
+            annotation.object_id = object_id
+        if others:
+            for set_field, value in others:
                 set_field(annotation, value)
         yield annotation
 

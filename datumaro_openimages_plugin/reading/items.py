@@ -7,24 +7,30 @@ from __future__ import annotations
 
 from typing import Any
 
-import attr
-
 from datumaro_openimages_plugin._host import DatasetItem, Image
 from datumaro_openimages_plugin.annotations import extras
-from datumaro_openimages_plugin.annotations.origin import ImageOrigin, OriginItem, other_fields
+from datumaro_openimages_plugin.annotations.origin import (
+    ImageOrigin,
+    ImageSource,
+    OriginItem,
+    other_fields,
+)
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 
 __all__ = ["make_item", "show_columns"]
 
-_SETTERS = {
-    field.name: getattr(OriginItem, field.name).__set__ for field in attr.fields(OriginItem)
-}
 _OTHERS = other_fields(OriginItem, {"id", "subset", "media", "annotations", "attributes", "origin"})
-# Assigning would validate again.
-_set_id, _set_subset, _set_media, _set_annotations, _set_attributes, _set_origin = (
-    _SETTERS[name] for name in ("id", "subset", "media", "annotations", "attributes", "origin")
-)
-_new = OriginItem.__new__
+
+
+class _Unchecked(OriginItem):
+    """An item whose fields are assigned as they are; it becomes an `OriginItem` then.
+
+    Assigning to those would validate again.
+    """
+
+    __slots__ = ()
+    __init__ = object.__init__
+    __setattr__ = object.__setattr__
 
 
 def make_item(
@@ -32,25 +38,39 @@ def make_item(
     subset: str,
     media: Image | None,
     annotations: list[Any],
-    origin: ImageOrigin,
+    origin: ImageOrigin | ImageSource,
+    row: int = 0,
 ) -> DatasetItem:
-    """An item, made without its validators where its names need none."""
+    """An item, made without its validators where its names need none.
+
+    Args:
+        image_id: The image's id.
+        subset: Its subset.
+        media: Its picture.
+        annotations: Its annotations, in this Datumaro's container for them.
+        origin: Its origin, or what gives it when it is asked for.
+        row: The number that it is asked for by then.
+    """
+    item: Any
     if not (image_id.isalnum() and subset.isalnum()):
         # The constructor knows what this Datumaro refuses in names.
-        return OriginItem(
-            image_id, subset=subset, media=media, annotations=annotations, origin=origin
-        )
-    item: DatasetItem = _new(OriginItem)
-    _set_id(item, image_id)
-    _set_subset(item, subset)
-    _set_media(item, media)
-    _set_annotations(item, annotations)
-    _set_attributes(item, {})
-    _set_origin(item, origin)
+        item = OriginItem(image_id, subset=subset, media=media, annotations=annotations)
+        item._source = origin
+        item._row = row
+        return item  # type: ignore[no-any-return]
+    item = _Unchecked()
+    item.id = image_id
+    item.subset = subset
+    item.media = media
+    item.annotations = annotations
+    item.attributes = {}
+    item._source = origin
+    item._row = row
     if _OTHERS:
         for set_field, value in _OTHERS:
             set_field(item, value)
-    return item
+    item.__class__ = OriginItem
+    return item  # type: ignore[no-any-return]
 
 
 def show_columns(item: Any) -> None:

@@ -26,7 +26,7 @@ from datumaro_openimages_plugin._host import (
     image_from_file,
 )
 from datumaro_openimages_plugin.annotations import extra_column, extras
-from datumaro_openimages_plugin.annotations.origin import ImageOrigin, ImportedFrom
+from datumaro_openimages_plugin.annotations.origin import ImageOrigin, ImageSource, ImportedFrom
 from datumaro_openimages_plugin.classes.classes import categories_from_classes, unique_display_names
 from datumaro_openimages_plugin.classes.read_classes import read_classes
 from datumaro_openimages_plugin.errors import FormatError
@@ -322,11 +322,7 @@ class Reader:
     def items(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
         """Makes the items of some images, a batch at a time."""
         for start in range(0, len(numbers), _BATCH):
-            for item in self._items(numbers[start : start + _BATCH]):
-                if item.media is None:
-                    self._lacking["images"] += 1
-                    log.debug("no file of the image %s/%s", item.subset, item.id)
-                yield item
+            yield from self._items(numbers[start : start + _BATCH])
         if self._made_items is not None:
             self._made_items += len(numbers)
             if self._made_items >= len(self.images):
@@ -349,27 +345,33 @@ class Reader:
             )
 
     def _items(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
+        debug, lacking = log.isEnabledFor(logging.DEBUG), 0
         ids = self.images.ids.take(to_arrow(numbers)).to_pylist()
         names = self.images.subset_names
         subsets = [names[code] for code in self.images.subset_codes[numbers].tolist()]
         files: list[str | None] = [None] * len(ids)
         if self.files.has_images():
             files = list(map(self.files.image, ids, subsets))
-        batch = self._batch(numbers, files, subsets)
+        heights, widths = self.images.known_sizes(numbers)
+        unknown = set(np.flatnonzero(heights == 0).tolist())
+        batch = self._batch(numbers, files, subsets, heights, widths)
         parts = [(kind, *self._made(kind, batch)) for kind in KINDS if self._has(kind)]
         attached = [part for part in parts if part[0].attach is not None]
-        parts = [part for part in parts if part[0].attach is None]
-        rows = self.images.list_rows(numbers)
-        for i, (image_id, subset, file) in enumerate(zip(ids, subsets, files, strict=True)):
+        made_alone = [(made, counts) for kind, made, counts in parts if kind.attach is None]
+        origin: ImageSource | ImageOrigin = self.images
+        for i, (number, image_id, subset, file, size) in enumerate(
+            zip(numbers.tolist(), ids, subsets, files, batch.sizes, strict=True)
+        ):
             annotations = annotations_list()
             # Made when the item is, so that a stream's objects never outlive their turn.
-            for _, made, counts in parts:
+            for made, counts in made_alone:
                 if counts[i]:
                     annotations.extend(islice(made, counts[i]))
-            size = batch.sizes[i]
-            source = None if rows[i] < 0 else self.images.rows
-            origin = ImageOrigin(source, rows[i], size, (image_id, subset), self._shared)
-            item = make_item(image_id, subset, self._media(file, size), annotations, origin)
+            if unknown:
+                measured = i in unknown and size is not None
+                origin = self.images.origin(number, size) if measured else self.images
+            media = None if file is None else self._media(file, size)
+            item = make_item(image_id, subset, media, annotations, origin, number)
             for kind, made, counts in attached:
                 assert kind.attach is not None
                 kind.attach(item, list(islice(made, counts[i])), self.tables[kind.name])
@@ -377,10 +379,21 @@ class Reader:
                 show_columns(item)
             if self._keep_attributes:
                 extra_column.unpack(item)
+            if media is None:
+                lacking += 1
+                if debug:
+                    log.debug("no file of the image %s/%s", subset, image_id)
             yield item
+        self._lacking["images"] += lacking
 
-    def _batch(self, numbers: np.ndarray, files: list[str | None], subsets: list[str]) -> Batch:
-        heights, widths = self.images.known_sizes(numbers)
+    def _batch(
+        self,
+        numbers: np.ndarray,
+        files: list[str | None],
+        subsets: list[str],
+        heights: np.ndarray,
+        widths: np.ndarray,
+    ) -> Batch:
         sizes: list[tuple[int, int] | None] = list(
             zip(heights.tolist(), widths.tolist(), strict=True)
         )
@@ -403,9 +416,7 @@ class Reader:
             return iter(()), counts.tolist()
         return kind.from_rows(table, rows, batch, counts), counts.tolist()
 
-    def _media(self, file: str | None, size: tuple[int, int] | None) -> Image | None:
-        if file is None:
-            return None
+    def _media(self, file: str, size: tuple[int, int] | None) -> Image:
         path = self._source.path(file)
         if path is None:
             return image_from_bytes(self._source.reader(file), file, size)
