@@ -241,6 +241,28 @@ def _decimal_texts(billionths: np.ndarray) -> list[str]:
     return text.view("S11").ravel().astype("U11").tolist()  # type: ignore[no-any-return]
 
 
+def is_there(points: Sequence[float], size: tuple[int, int] | None, frac: Sequence[float]) -> bool:
+    """Whether a box is still where its row has it.
+
+    Args:
+        points: x1, y1, x2, y2 in pixels.
+        size: (height, width) of the image in pixels, None where it is not known.
+        frac: The row's XMin, XMax, YMin, YMax as numbers, empty where there is none.
+    """
+    if len(frac) != 4:
+        return False
+    height, width = size or (1, 1)
+    x1, y1, x2, y2 = points
+    low_x, high_x, low_y, high_y = frac
+    near = _ROUNDING_PX + 1e-7 * max(width, height)
+    return (
+        abs(x1 - low_x * width) <= near
+        and abs(x2 - high_x * width) <= near
+        and abs(y1 - low_y * height) <= near
+        and abs(y2 - high_y * height) <= near
+    )
+
+
 def coordinates(
     points: Sequence[float],
     size: tuple[int, int] | None,
@@ -258,18 +280,10 @@ def coordinates(
     Returns:
         Column -> text, or None where the image's size is needed and not known.
     """
+    if is_there(points, size, old_frac):
+        return {name: old[name] for name in COORDINATES}
     height, width = size or (1, 1)
     x1, y1, x2, y2 = points
-    if len(old_frac) == 4:
-        low_x, high_x, low_y, high_y = old_frac
-        near = _ROUNDING_PX + 1e-7 * max(width, height)
-        if (
-            abs(x1 - low_x * width) <= near
-            and abs(x2 - high_x * width) <= near
-            and abs(y1 - low_y * height) <= near
-            and abs(y2 - high_y * height) <= near
-        ):
-            return {name: old[name] for name in COORDINATES}
     if size is None:
         return None
     if x2 < x1 or y2 < y1:

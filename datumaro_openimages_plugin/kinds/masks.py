@@ -37,6 +37,7 @@ __all__ = [
     "from_rows",
     "is_untouched",
     "link",
+    "names_box",
     "to_fields",
 ]
 
@@ -222,15 +223,10 @@ def decode_mask(data: bytes, name: str, size: tuple[int, int] | None) -> np.ndar
     return mask
 
 
-def is_untouched(annotation: Any) -> bool:
-    """Whether a mask's picture is still the one that was read."""
+def is_untouched(annotation: Any, old: Mapping[str, str]) -> bool:
+    """Whether a mask's picture is still the one that was read with its row."""
     image = annotation._image
-    origin = getattr(annotation, "origin", None)
-    return (
-        isinstance(image, MaskImage)
-        and origin is not None
-        and origin.fields.get("MaskPath") == image.name
-    )
+    return isinstance(image, MaskImage) and old.get("MaskPath") == image.name
 
 
 def encode_mask(mask: np.ndarray) -> bytes:
@@ -258,7 +254,8 @@ def to_fields(
         label: Its LabelName.
         image_id: Its image.
         old: The row it was read from if its picture is untouched, else empty.
-        box: Corner columns of the box of its group, None where it has no box.
+        box: Corner columns of the box of its group, none where the row names it already; None
+            where it has no box.
 
     Raises:
         ValueError: An attribute has a value that its column cannot hold.
@@ -275,11 +272,9 @@ def to_fields(
         or score_text(iou, "predicted_iou")
         or "",
     }
-    if box is not None:
-        corners = {f"Box{name}": text for name, text in box.items()}
-        if not _same_box(old, corners):
-            fields.update(corners)
-    elif annotation.group:
+    if box:
+        fields.update({f"Box{name}": text for name, text in box.items()})
+    elif box is None and annotation.group:
         # Its box is gone, so the corners are no longer those of any box.
         fields.update(dict.fromkeys(BOX_COORDINATES, ""))
     return fields
@@ -289,12 +284,17 @@ def _iou(text: str) -> float | None:
     return float(text) if text else None
 
 
-def _same_box(old: Mapping[str, str], corners: Mapping[str, str]) -> bool:
-    """Whether the old corners name the same box, written with other precision."""
+def names_box(old: Mapping[str, str], corners: Sequence[float]) -> bool:
+    """Whether a row names this box, be it with other precision.
+
+    Args:
+        old: The row.
+        corners: XMin, XMax, YMin, YMax of the box as fractions; none where they are not known.
+    """
     try:
-        return all(
-            abs(float(old[name]) - float(corners[name])) <= TOLERANCE_FRAC * (1 + 1e-9)
-            for name in BOX_COORDINATES
+        return len(corners) == 4 and all(
+            abs(float(old[name]) - corner) <= TOLERANCE_FRAC * (1 + 1e-9)
+            for name, corner in zip(BOX_COORDINATES, corners, strict=True)
         )
     except (KeyError, ValueError):
         return False

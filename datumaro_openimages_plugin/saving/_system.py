@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 __all__ = [
     "can_exchange",
+    "copy",
     "copy_mode",
     "exchange",
     "flush",
@@ -24,10 +25,13 @@ __all__ = [
     "link",
     "mounts",
     "same_current_folder",
-    "share_blocks",
 ]
 
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
+_BLOCK = 1 << 20  # bytes read at once
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows
+_READ = os.O_RDONLY | _BINARY | getattr(os, "O_NONBLOCK", 0)  # a pipe is not waited for
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # linux/fcntl.h
 _NO_FOLLOW = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
@@ -51,19 +55,48 @@ def link(src: str, to: str) -> bool:
     return True
 
 
-def share_blocks(src: str, to: str) -> bool:
-    """Copies a file without copying its bytes; False where that is not to be had.
+def copy(src: str, to: str, share: bool = False) -> bool:
+    """Copies a file's bytes to a new file; small ones at half the cost of `shutil.copyfile`.
 
-    Btrfs and XFS have it. A refused attempt costs as much as copying a small file does.
+    Args:
+        src: A path.
+        to: Another one, where nothing is.
+        share: Whether to try first to share the file's blocks, as Btrfs and XFS can. A refused
+            attempt costs nearly as much as copying a small file does.
+
+    Returns:
+        Whether blocks are shared.
 
     Raises:
+        FileExistsError: There is something at ``to``.
         OSError: There is no such file, or ``to`` cannot be written.
     """
-    if sys.platform == "linux" and os.path.isfile(src):
+    old = os.open(src, _READ)
+    try:
+        status = os.fstat(old)
+        if not stat.S_ISREG(status.st_mode):
+            raise shutil.SpecialFileError(errno.EINVAL, "is no file that can be copied", src)
+        new = os.open(to, _CREATE, 0o666)
+        try:
+            if share and _share_blocks(old, new):
+                return True
+            size = min(status.st_size + 1, _BLOCK)
+            while block := os.read(old, size):
+                while block:  # what did not fit raises an error when it is tried again
+                    block = block[os.write(new, block) :]
+        finally:
+            os.close(new)
+    finally:
+        os.close(old)
+    return False
+
+
+def _share_blocks(old: int, new: int) -> bool:
+    if sys.platform == "linux":
         import fcntl
 
-        with open(src, "rb") as old, open(to, "wb") as new, contextlib.suppress(OSError):
-            fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(new, _FICLONE, old)
             return True
     return False
 

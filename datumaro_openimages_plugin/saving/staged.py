@@ -24,6 +24,7 @@ _NEW = re.compile(
     + r"|(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\..*)?",
     re.DOTALL | re.IGNORECASE,
 )
+_TWICE = "two files of the dataset would have this name"
 
 
 class StagedFiles:
@@ -143,9 +144,12 @@ class StagedFiles:
     def _placed(
         self, src: str, rel: str, unsafe: re.Pattern[str], place: Callable[[str, str], None]
     ) -> None:
-        to = self._path(rel, unsafe)
+        to = self._new_path(rel, unsafe)
         try:
             place(src, to)
+        except FileExistsError:  # the file system does not tell the two names apart
+            self._staged.discard(rel)
+            raise SaveError(_TWICE, file=rel) from None
         except BaseException:
             self._staged.discard(rel)
             raise
@@ -156,11 +160,16 @@ class StagedFiles:
             shutil.copystat(src, to)
 
     def _copy(self, src: str, to: str) -> None:
-        if not (self._shares_blocks and _system.share_blocks(src, to)):
-            self._shares_blocks = False
-            shutil.copyfile(src, to)
+        self._shares_blocks = _system.copy(src, to, self._shares_blocks)
 
     def _path(self, rel: str, unsafe: re.Pattern[str]) -> str:
+        path = self._new_path(rel, unsafe)
+        if os.path.lexists(path):
+            self._staged.discard(rel)
+            raise SaveError(_TWICE, file=rel)
+        return path
+
+    def _new_path(self, rel: str, unsafe: re.Pattern[str]) -> str:
         folder, slash, name = rel.rpartition("/")
         if unsafe.fullmatch(name) or (slash and not folder):
             raise UnsafePathError("this cannot be the name of a file in a dataset", value=rel)
@@ -168,11 +177,10 @@ class StagedFiles:
             if any(unsafe.fullmatch(part) for part in folder.split("/")):
                 raise UnsafePathError("this cannot be the name of a file in a dataset", value=rel)
             self._make_folder(folder)
-        path = os.path.join(self.root, rel)
-        if rel in self._staged or os.path.lexists(path):
-            raise SaveError("two files of the dataset would have this name", file=rel)
+        if rel in self._staged:
+            raise SaveError(_TWICE, file=rel)
         self._staged.add(rel)
-        return path
+        return os.path.join(self.root, rel)
 
     def _make_folder(self, folder: str) -> None:
         try:

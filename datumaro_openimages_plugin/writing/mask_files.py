@@ -43,7 +43,7 @@ class MaskFiles:
         item: DatasetItem,
         label: str,
         fields: Mapping[str, str],
-        untouched: bool,
+        old: Mapping[str, str],
     ) -> str:
         """Writes a mask's PNG and gives its ``MaskPath``.
 
@@ -52,11 +52,12 @@ class MaskFiles:
             item: Its item.
             label: Its LabelName.
             fields: Its row so far.
-            untouched: Whether its picture is the one that was read; it is then copied.
+            old: The row that it was read from, if its picture is the one that was read; that is
+                then copied. Else empty.
         """
-        name = self._name(mask, item, label, fields, untouched)
+        name = self._name(item, label, fields, old)
         rel = f"{MASKS_DIR}/{item.subset}/{name}"
-        if not untouched:
+        if not old:
             self._write(rel, encode_mask(mask.image))
             return name
         reader = mask._image.reader
@@ -101,17 +102,11 @@ class MaskFiles:
             file.write(data)
 
     def _name(
-        self,
-        mask: Any,
-        item: DatasetItem,
-        label: str,
-        fields: Mapping[str, str],
-        untouched: bool,
+        self, item: DatasetItem, label: str, fields: Mapping[str, str], old: Mapping[str, str]
     ) -> str:
         used = self._used.setdefault(item.subset, set())
         name = None
-        if untouched:
-            old = mask.origin.fields
+        if old:
             same = old["ImageID"] == item.id and old["LabelName"].strip() == label
             name = old["MaskPath"] if same and old.get("BoxID") == fields["BoxID"] else None
             if name is not None and (unsafe_id(name) or "/" in name or "\\" in name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
@@ -33,30 +33,39 @@ class MaskWriter:
 
     def add(self, annotations: list[Any], item: DatasetItem, size: tuple[int, int] | None) -> None:
         """Writes the masks of one item."""
-        box_corners = _corners_by_group(item, {mask.group for mask in annotations}, size)
+        boxes_of = _boxes_by_group(item, {mask.group for mask in annotations if mask.group})
         taken = {str(mask.attributes.get("box_id")) for mask in annotations}
         for mask in annotations:
             try:
-                self._write(mask, item, box_corners.get(mask.group) if mask.group else None, taken)
+                self._write(mask, item, size, boxes_of.get(mask.group, ()), taken)
             except ValueError as error:
                 self._writing.refuse(error, item, mask)
 
     def _write(
-        self, mask: Any, item: DatasetItem, corners: Mapping[str, str] | None, taken: set[str]
+        self,
+        mask: Any,
+        item: DatasetItem,
+        size: tuple[int, int] | None,
+        its_boxes: Sequence[Any],
+        taken: set[str],
     ) -> None:
         name = self._writing.label_name(mask)
-        untouched = masks.is_untouched(mask)
-        origin = mask.origin if untouched else None
-        old = origin.fields if origin is not None else {}
+        origin = getattr(mask, "origin", None)
+        old = {} if origin is None else origin.fields
+        if not masks.is_untouched(mask, old):
+            origin, old = None, {}
+        # The first of them that can be written.
+        found = (_new_corners(box, size, old) for box in its_boxes)
+        corners = next((corners for corners in found if corners is not None), None)
         fields = masks.to_fields(mask, name, item.id, old, corners)
         if not fields["BoxID"] and old.get("BoxID") != "":
             fields["BoxID"] = _free_box_id(taken)
-        fields["MaskPath"] = self._files.place(mask, item, name, fields, untouched)
+        fields["MaskPath"] = self._files.place(mask, item, name, fields, old)
         shown = self._writing.shown_columns(
             "mask annotation", mask.attributes, masks.EXTRA, masks.ATTRIBUTES
         )
         fields |= extras.columns_over(shown, masks.EXTRA, getattr(mask, "origin", None))
-        write_row(self._sink, origin, fields)
+        write_row(self._sink, origin, fields, old)
 
     def flush(self) -> None:
         """Reports; rows are written as they come."""
@@ -64,22 +73,36 @@ class MaskWriter:
         self._files.missing = 0
 
 
-def _corners_by_group(
-    item: DatasetItem, groups: set[int], size: tuple[int, int] | None
-) -> dict[int, Mapping[str, str]]:
-    """The corner columns of the first box of each group that has masks."""
-    corners: dict[int, Mapping[str, str]] = {}
-    for annotation in item.annotations:
-        if annotation.type is not AnnotationType.bbox or is_outline(annotation):
+def _boxes_by_group(item: DatasetItem, groups: set[int]) -> dict[int, list[Any]]:
+    """The boxes of some groups."""
+    found: dict[int, list[Any]] = {}
+    for annotation in item.annotations if groups else ():
+        if annotation.type is not AnnotationType.bbox or annotation.group not in groups:
             continue
-        group = annotation.group
-        if not group or group not in groups or group in corners:
-            continue
-        origin = getattr(annotation, "origin", None)
-        old, frac = ({}, ()) if origin is None else (origin.fields, origin.fractions)
-        found = boxes.coordinates(annotation.points, size, old, frac)
-        if found is not None:
-            corners[group] = found
+        if not is_outline(annotation):
+            found.setdefault(annotation.group, []).append(annotation)
+    return found
+
+
+def _new_corners(
+    box: Any, size: tuple[int, int] | None, old: Mapping[str, str]
+) -> Mapping[str, str] | None:
+    """The corner columns of a mask's box, none where the mask's row names that box already.
+
+    None where the box is not written either.
+    """
+    origin = getattr(box, "origin", None)
+    frac = () if origin is None else origin.fractions
+    if boxes.is_there(box.points, size, frac):
+        if masks.names_box(old, frac):
+            return {}
+        return boxes.coordinates(box.points, size, origin.fields, frac)
+    try:
+        corners = boxes.coordinates(box.points, size, {}, ())
+    except ValueError:  # it is refused by itself
+        return None
+    if corners is not None and masks.names_box(old, [float(text) for text in corners.values()]):
+        return {}
     return corners
 
 

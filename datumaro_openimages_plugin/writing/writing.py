@@ -150,9 +150,18 @@ class RowByRow:
         """Nothing waits to be written."""
 
 
-def write_row(sink: Sink, origin: Any, fields: Mapping[str, str]) -> None:
-    """Writes a row as it stood where nothing of it changed, else its fields."""
-    if origin is not None and origin.fields == fields:
+def write_row(
+    sink: Sink, origin: Any, fields: Mapping[str, str], old: Mapping[str, str] | None = None
+) -> None:
+    """Writes a row as it stood where nothing of it changed, else its fields.
+
+    Args:
+        sink: The table.
+        origin: The row that it was read from, None where it was not.
+        fields: The row.
+        old: That of ``origin``, where it is at hand.
+    """
+    if origin is not None and (origin.fields if old is None else old) == fields:
         raw = origin.raw
         if raw is not None and sink.accepts_raw(list(fields), origin.line_end):
             sink.raw(raw, origin)
