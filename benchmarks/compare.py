@@ -33,6 +33,15 @@ from scenarios import SCENARIOS
 ROOT = Path(__file__).resolve().parents[1]
 SIDES = ("ours", "built-in")
 OURS = "datumaro_openimages_plugin.plugin"
+#: What is imported when it is first used.
+TIMED = (
+    "reading.reader",
+    "reading.choose",
+    "saving.staging",
+    "writing.exporting",
+    "writing.mask_writer",
+    "writing.row_writers",
+)
 #: Modules of Datumaro 1.x and of the 0.3 line, and what the class is called there.
 BUILT_IN = {
     "datumaro.plugins.data_formats.open_images": "OpenImagesBase",
@@ -55,7 +64,7 @@ def class_of(side: str) -> Any:
     if side == "ours":
         import datumaro_openimages_plugin
 
-        for module in ("reader", "staging", "exporting", "row_writers", "mask_writer", "choose"):
+        for module in TIMED:
             importlib.import_module(f"datumaro_openimages_plugin.{module}")  # not to be timed
         datumaro_openimages_plugin.register()
         module, name = OURS, "OpenImagesExtractor"

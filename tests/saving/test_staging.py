@@ -167,6 +167,31 @@ def test_outside_files_are_copied(tmp_path):
     assert os.path.samefile(target / "link.jpg", source)
 
 
+def test_large_files_are_copied_whole(tmp_path):
+    source = tmp_path / "large"
+    source.write_bytes(os.urandom(5 << 19))
+    _system.copy(str(source), str(tmp_path / "copy"))
+    assert (tmp_path / "copy").read_bytes() == source.read_bytes()
+
+
+@needs_linux
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(shutil.SpecialFileError):
+        _system.copy(str(tmp_path / "pipe"), str(tmp_path / "copy"))
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_names_that_the_file_system_takes_for_one(tmp_path, link):
+    source = put(tmp_path / "source", {"a.jpg": "a"}) / "a.jpg"
+    with Staging(str(tmp_path / "data")) as staging:
+        Path(staging.root, "A.jpg").write_text("it was staged as a.jpg")
+        with pytest.raises(SaveError, match="two files"):
+            staging.add_file(str(source), "A.jpg", link)
+        assert not staging.is_staged("A.jpg")
+
+
 def test_linked_images(tmp_path, way):
     """A linked image stays a link under its name; moved, its content is copied."""
     put(tmp_path / "disk", {"a.jpg": "a", "b.jpg": "b"})
