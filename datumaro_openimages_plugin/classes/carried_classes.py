@@ -20,6 +20,8 @@ def merged_classes(lists: Sequence[ClassList]) -> ClassList | None:
     if not lists:
         return None
     first = lists[0]
+    if len(lists) == 1:
+        return first
     names = tuple(dict.fromkeys(name for part in lists for name in part.names))
     return replace(
         first,

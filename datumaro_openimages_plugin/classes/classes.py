@@ -9,17 +9,25 @@ The public names of ``hierarchy.py`` and ``hierarchy_export.py`` are available h
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import attr
 from datumaro.components.annotation import LabelCategories
 
+from datumaro_openimages_plugin.classes.class_rows import (
+    HEADERLESS,
+    IDS_ALONE,
+    class_of_row,
+    columns_of_header,
+    decoded,
+    plain_class_list,
+    plain_lines,
+    records,
+)
 from datumaro_openimages_plugin.classes.hierarchy import (
     Hierarchy,
     hierarchy_from_json,
@@ -65,17 +73,6 @@ class ClassList:
     others: tuple[tuple[str, bytes], ...] = ()
 
 
-class _Columns(NamedTuple):
-    """Where a table keeps the id and the name of a class; a list of ids has one column for both."""
-
-    name: int
-    display: int
-    width: int
-
-
-#: First rows that are headers beside those with ``LabelName``: seen in copies of published lists.
-_OTHER_HEADERS = (["id", "name"], ["label", "class"])
-_HEADERLESS, _IDS_ALONE = _Columns(0, 1, 2), _Columns(0, 0, 1)
 _NEEDS_QUOTES = re.compile('[,"\r\n\ufeff]')
 
 
@@ -93,13 +90,18 @@ def class_list_from_csv(data: bytes, *, file: str) -> ClassList:
         FormatError: The text is not UTF-8 or not CSV, a row has more columns than the table, a
             LabelName is empty, or two rows give one LabelName different names.
     """
+    text = decoded(data, file)
+    plain = plain_class_list(text)
+    if plain is not None:
+        named, has_header = plain
+        return ClassList(tuple(named), named, None, data, has_header)
+    columns, has_header = HEADERLESS, False
     display_names: dict[str, str] = {}
-    columns, has_header = _HEADERLESS, False
-    for row, cells in _records(_decoded(data, file), file):
+    for row, cells in records(text, file):
         if row == 0:
-            columns, has_header = _columns_of_header(cells) or columns, True
+            columns, has_header = columns_of_header(cells) or columns, True
             continue
-        name, display = _class_of_row(cells, columns, file, row)
+        name, display = class_of_row(cells, columns, file, row)
         known = display_names.setdefault(name, display)
         if known != display:
             raise FormatError(
@@ -146,7 +148,7 @@ def class_list_to_csv(
     display_names = carried.display_names if carried is not None else {}
     rows = [(name, display_names.get(name, name)) for name in names]
     # Without this a class that reads like a header would be taken for one.
-    if header or (rows and _columns_of_header(list(rows[0])) is not None):
+    if header or (rows and columns_of_header(list(rows[0])) is not None):
         rows.insert(0, ("LabelName", "DisplayName"))
     return b"".join(_encoded_row(row, line_end) for row in rows)
 
@@ -174,25 +176,24 @@ def categories_from_classes(
         message = "two classes would have one label name"
         twice = next(label for label, count in Counter(names).items() if count > 1)
         raise FormatError(message, column="LabelName", value=twice)
+    above = [parents.get(name, "") for name in labels.values()] if parents else [""] * len(labels)
+    if shown:
+        above = [shown.get(parent, parent) for parent in above]
+    if not (_PLAIN and "" not in labels):
+        return LabelCategories(items=list(map(LabelCategories.Category, labels, above)))
+    # Made without the validators; there are 20,000 of them.
     items = []
-    for label, name in labels.items():
-        parent = parents.get(name, "")
-        items.append(_category(label, shown.get(parent, parent)))
+    for label, parent in zip(labels, above, strict=True):
+        category = _new(LabelCategories.Category)
+        category.name, category.parent, category.attributes = label, parent, set()
+        items.append(category)
     return LabelCategories(items=items)
 
 
 _PLAIN = [field.name for field in attr.fields(LabelCategories.Category)] == [
     "name", "parent", "attributes",
 ]  # fmt: skip
-
-
-def _category(name: str, parent: str) -> LabelCategories.Category:
-    """A category, made without the validators; there are 20,000 of them."""
-    if not (_PLAIN and name):
-        return LabelCategories.Category(name, parent)
-    category = LabelCategories.Category.__new__(LabelCategories.Category)
-    category.name, category.parent, category.attributes = name, parent, set()
-    return category
+_new = LabelCategories.Category.__new__
 
 
 def unique_display_names(classes: ClassList) -> dict[str, str]:
@@ -233,76 +234,24 @@ def names_by_display(classes: ClassList, preferred: Collection[str] = ()) -> dic
     return {display: name for display, name in found.items() if display not in names}
 
 
-def _decoded(data: bytes, file: str) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-        if "\0" not in text:
-            return text
-        bad = data.index(b"\0")
-    except UnicodeDecodeError as error:
-        bad = error.start
-    first = data.partition(b"\n")[0].decode("utf-8-sig", "replace").rstrip("\r").split(",")
-    row = data[:bad].count(b"\n") + (_columns_of_header(first) is None)
-    raise FormatError("is not plain text; save the class list as UTF-8", file=file, row=max(row, 1))
-
-
-def _records(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, counted in lines: a header is 0, the line after it is 1."""
-    # The csv module limits a field to 131,072 characters, which ends an unclosed quote early.
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    line, header_line, seen = 1, 0, False
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            message = f"is not a row of a CSV table ({error}); a quote may be open or misplaced"
-            raise FormatError(message, file=file, row=line - header_line) from None
-        if cells is None:
-            return
-        if cells:
-            if not seen and _columns_of_header(cells) is not None:
-                header_line = line
-            seen = True
-            yield line - header_line, cells
-        line = reader.line_num + 1
-
-
-def _columns_of_header(cells: list[str]) -> _Columns | None:
-    """Where the columns are if this row is a header, None if it is a class."""
-    folded = [cell.strip(" ").lower() for cell in cells]
-    if folded in _OTHER_HEADERS:
-        return _HEADERLESS
-    if "labelname" not in folded or (len(folded) > 1 and "displayname" not in folded):
-        return None
-    if len(folded) == 1:
-        return _IDS_ALONE
-    return _Columns(folded.index("labelname"), folded.index("displayname"), len(folded))
-
-
-def _class_of_row(cells: list[str], columns: _Columns, file: str, row: int) -> tuple[str, str]:
-    name = cells[columns.name] if columns.name < len(cells) else ""
-    if not name:
-        raise FormatError("a class needs an id", file=file, row=row, column="LabelName", value=name)
-    if any(cells[columns.width :]):
-        raise FormatError(
-            f"has more than {columns.width} columns; put a name with commas in double quotes",
-            file=file,
-            row=row,
-            value=",".join(cells),
-        )
-    return name, cells[columns.display] if columns.display < len(cells) else name
-
-
 def _with_header_switched(source: bytes, has_header: bool) -> bytes | None:
     """The same rows with a header added or taken away, None where they would mean another thing."""
     text = source.decode("utf-8-sig").lstrip("\r\n")
-    records = [cells for _, cells in _records(text, "")]
+    lines = plain_lines(text)
+    if lines:
+        first = [line.split(",") for line in lines[:2]]
+        width = max(line.count(",") for line in lines) + 1
+    else:
+        rows = [cells for _, cells in records(text, "")]
+        first, width = rows[:2], max((len(cells) for cells in rows), default=2)
     if not has_header:
-        header = ("LabelName", "DisplayName")[: max((len(cells) for cells in records), default=2)]
+        header = ("LabelName", "DisplayName")[:width]
         return _encoded_row(header, "\r\n" if "\r\n" in text else "\n") + text.encode()
-    left_as_header = len(records) > 1 and _columns_of_header(records[1]) is not None
-    if left_as_header or _columns_of_header(records[0]) not in (_HEADERLESS, _IDS_ALONE):
+    left_as_header = len(first) > 1 and columns_of_header(first[1]) is not None
+    if left_as_header or columns_of_header(first[0]) not in (HEADERLESS, IDS_ALONE):
         return None
+    if lines:
+        return text.partition("\n")[2].encode()
     return "".join(io.StringIO(text, newline="").readlines()[1:]).encode()
 
 

@@ -89,6 +89,10 @@ def wanted_parents(
         AnnotationError: Two categories have one LabelName.
     """
     label_names = {} if label_names is None else label_names
+    if not label_names:
+        quickly = {category.name: category.parent or "" for category in categories}
+        if len(quickly) == len(categories):
+            return quickly
     wanted: dict[str, str] = {}
     parents: dict[str, str] = {}
     for category in categories:
@@ -125,6 +129,8 @@ def _changed(
     now = hierarchy.parents(wanted.keys() - own)
 
     def is_changed(name: str, parent: str) -> bool:
+        if not parent and name not in before:
+            return False
         if parent in (before.get(name, ""), now.get(name, "")):
             return False
         # Datumaro's transforms empty the parent when its label goes.

@@ -93,7 +93,7 @@ def _new_corners(
     """
     origin = getattr(box, "origin", None)
     frac = () if origin is None else origin.fractions
-    if boxes.is_there(box.points, size, frac):
+    if origin is not None and boxes.is_there(box.points, size, frac):
         if masks.names_box(old, frac):
             return {}
         return boxes.coordinates(box.points, size, origin.fields, frac)

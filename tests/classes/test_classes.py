@@ -62,6 +62,36 @@ def test_list_is_read_whatever_its_header_and_line_ends(data: bytes, has_header:
     assert classes.source == data
 
 
+def quickly_and_slowly(function):
+    """What a function gives, or that it raises, with and without the short cuts."""
+    for patched in ({}, {"plain_class_list": lambda text: None, "plain_lines": lambda text: None}):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, replacement in patched.items():
+                patch.setattr(f"datumaro_openimages_plugin.classes.classes.{name}", replacement)
+            try:
+                yield function()
+            except FormatError as error:
+                yield str(error)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["", "LabelName,DisplayName\n", "LabelName\n", "id,name\r\n"]),
+    st.text('ab,,\n\n\r"', max_size=12),
+)
+def test_short_cuts_give_the_same(header: str, text: str) -> None:
+    data = (header + text).encode()
+    quick, slow = quickly_and_slowly(lambda: read(data))
+    assert quick == slow
+    if isinstance(quick, ClassList) and quick.names:
+        categories = labels(*quick.names)
+        for wanted in (True, False):
+            one, other = quickly_and_slowly(
+                lambda wanted=wanted: class_list_to_csv(categories, quick, header=wanted)
+            )
+            assert one == other
+
+
 def test_quotes_commas_and_other_alphabets() -> None:
     data = '/m/1,"Datsun 1500, 1600"\n/m/2,"Fiat ""topolino"""\n/m/3,Citroën\n/m/4,a "b"\n'
     shown = ["Datsun 1500, 1600", 'Fiat "topolino"', "Citroën", 'a "b"']
