@@ -48,34 +48,42 @@ def open_table(source: Source, name: str) -> BinaryIO:
         return io.BufferedReader(_Part.copy(file, size))
 
 
+class _Common:
+    """The temporary file of all parts; it goes when its last part goes."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 (closed when this goes)
+        weakref.finalize(self, self.file.close)
+
+
 class _Part(io.RawIOBase):
     """A part of the common temporary file, as a file of its own.
 
     Args:
-        file: The common file.
+        common: The common file.
         start: Where the part begins.
         size: How many bytes it has.
     """
 
-    _common: weakref.ref[Any] | None = None
+    _last: weakref.ref[_Common] | None = None
     _lock = threading.Lock()
 
-    def __init__(self, file: Any, start: int, size: int) -> None:
-        self._file = file
+    def __init__(self, common: _Common, start: int, size: int) -> None:
+        self._common = common
         self._start = start
         self._size = size
         self._at = 0
 
     @classmethod
     def copy(cls, file: BinaryIO, size: int) -> _Part:
-        """Copies a file to the end of the common one, which goes when its last part goes."""
+        """Copies a file to the end of the common one."""
         with cls._lock:
-            common = None if cls._common is None else cls._common()
-            if common is None or common.closed:
-                common = tempfile.TemporaryFile()  # noqa: SIM115 (handed out)
-                cls._common = weakref.ref(common)
-            start = common.seek(0, os.SEEK_END)
-            shutil.copyfileobj(file, common)
+            common = None if cls._last is None else cls._last()
+            if common is None:
+                common = _Common()
+                cls._last = weakref.ref(common)
+            start = common.file.seek(0, os.SEEK_END)
+            shutil.copyfileobj(file, common.file)
             return cls(common, start, size)
 
     def readable(self) -> bool:
@@ -91,8 +99,8 @@ class _Part(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         with self._lock:
-            self._file.seek(self._start + self._at)
-            data = self._file.read(max(min(len(buffer), self._size - self._at), 0))
+            self._common.file.seek(self._start + self._at)
+            data = self._common.file.read(max(min(len(buffer), self._size - self._at), 0))
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -46,6 +47,7 @@ class JsonLinesTable:
         self.name = name
         self.moved: Callable[[int], None] = lambda size: None
         self._file: BinaryIO = open_table(source, name)
+        weakref.finalize(self, self._file.close)
         self._offsets: np.ndarray | None = None
         first = self._file.readline(_LONGEST)
         self.line_end = "\r\n" if first.endswith(b"\r\n") else "\n"

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import oi_files
+import pyarrow as pa
 import pytest
 from pyarrow import ArrowInvalid
 from pyarrow import csv as pacsv
@@ -29,7 +30,7 @@ def rows_of(data: bytes) -> list[list[str]]:
 def arrow_rows(data: bytes) -> list[list[str]]:
     reading = pacsv.ReadOptions(use_threads=False, column_names=["x", "y"])
     types = pacsv.ConvertOptions(column_types={"x": "string", "y": "string"})
-    table = pacsv.read_csv(io.BytesIO(data), reading, None, types)
+    table = pacsv.open_csv(pa.BufferReader(data), reading, None, types).read_all()
     return [[row["x"], row["y"].rstrip("\r\n")] for row in table.to_pylist()]
 
 
