@@ -16,8 +16,6 @@ __all__ = ["IdIndex", "hex_keys"]
 
 _DIGITS = 16
 _HEX_ID = "^[0-9a-f]{16}$"
-#: Whether a byte is one of 0-9 and a-f.
-_IS_HEX = np.isin(np.arange(256), np.frombuffer(b"0123456789abcdef", np.uint8))
 
 
 def hex_keys(ids: pa.Array) -> np.ndarray | None:
@@ -29,22 +27,37 @@ def hex_keys(ids: pa.Array) -> np.ndarray | None:
     bounds = np.frombuffer(offsets, np.int32, count + 1, 4 * ids.offset)
     if int(bounds[-1]) - int(bounds[0]) != count * _DIGITS or (np.diff(bounds) != _DIGITS).any():
         return None
-    text = np.frombuffer(data, np.uint8, count * _DIGITS, int(bounds[0]))
-    if not _IS_HEX[text].all():
-        return None
     words = np.frombuffer(data, ">u8", count * 2, int(bounds[0])).astype(np.uint64)
     halves = _packed(words)
-    return (halves[0::2] << np.uint64(32)) | halves[1::2]
+    return None if halves is None else (halves[0::2] << np.uint64(32)) | halves[1::2]
 
 
-def _packed(words: np.ndarray) -> np.ndarray:
-    """The numbers of eight hexadecimal digits each; a digit is a byte, the first the highest."""
-    digits = (words & np.uint64(0x0F0F0F0F0F0F0F0F)) + np.uint64(9) * (
-        (words >> np.uint64(6)) & np.uint64(0x0101010101010101)
-    )
+def _packed(words: np.ndarray) -> np.ndarray | None:
+    """The numbers of eight hexadecimal digits each; a digit is a byte, the first the highest.
+
+    None where a byte is no digit.
+    """
+    digits = words >> np.uint64(6)
+    digits &= _ones(0x01)
+    digits *= np.uint64(9)
+    digits += words & _ones(0x0F)
+    # What the digits are written as: other bytes come out as something else, or as no digit.
+    written = digits + _ones(0x06)
+    written >>= np.uint64(4)
+    written &= _ones(0x01)
+    written *= np.uint64(0x27)
+    written += digits
+    written += _ones(0x30)
+    if (written != words).any() or (digits & _ones(0x10)).any():
+        return None
     digits = (digits | (digits >> np.uint64(4))) & np.uint64(0x00FF00FF00FF00FF)
     digits = (digits | (digits >> np.uint64(8))) & np.uint64(0x0000FFFF0000FFFF)
     return (digits | (digits >> np.uint64(16))) & np.uint64(0x00000000FFFFFFFF)
+
+
+def _ones(byte: int) -> np.uint64:
+    """The same byte eight times."""
+    return np.uint64(byte * 0x0101010101010101)
 
 
 class IdIndex:

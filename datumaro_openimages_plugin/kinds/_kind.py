@@ -299,7 +299,7 @@ class KindTable:
         for column in columns:
             if column.type == "number":
                 self.number[column.name] = _joined([_numbers(rows, column.name) for rows in every])
-            elif column.type == "code":
+            elif column.type in ("code", "flag"):
                 self.code[column.name], self.values[column.name] = _codes(every, column)
             elif column.name != "ImageID":
                 self.text[column.name] = pa.chunked_array(

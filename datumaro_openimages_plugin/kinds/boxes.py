@@ -85,7 +85,7 @@ def columns(labels: Labels) -> Sequence[Column]:
         Column("LabelName", "code", parse=labels),
         Column("Confidence", "code", required=False, parse=confidence),
         *corner_columns(COORDINATES),
-        *(Column(name, "code", required=False, parse=flag_from_text) for name in FLAGS.values()),
+        *(Column(name, "flag", required=False, parse=flag_from_text) for name in FLAGS.values()),
     )
 
 

@@ -37,8 +37,14 @@ class RowText:
         self._offsets: np.ndarray | None = None
         self._block: tuple[int, bytes] = (0, b"")
         self._next = -1
-        self._pread = _positioned_read(file)
+        #: Reads so many bytes at an offset, in any thread; None where the system cannot.
+        self.read_at = _positioned_read(file)
         weakref.finalize(self, file.close)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file has, its header among them."""
+        return self._stamp[0]
 
     @property
     def is_empty(self) -> bool:
@@ -135,8 +141,8 @@ class RowText:
             raise FormatError("the file changed after it was read; import it again", file=self.name)
 
     def _read_at(self, start: int, size: int) -> bytes:
-        if self._pread is not None:
-            return self._pread(size, start)
+        if self.read_at is not None:
+            return self.read_at(size, start)
         self._file.seek(start)
         return self._file.read(size)
 

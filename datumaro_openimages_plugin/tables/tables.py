@@ -16,13 +16,11 @@ from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv as pacsv
 
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.sources.archive import Source
 from datumaro_openimages_plugin.sources.packed import open_table
 from datumaro_openimages_plugin.tables.columns import (
-    ARROW_TYPES,
     Collector,
     Column,
     OnError,
@@ -31,13 +29,13 @@ from datumaro_openimages_plugin.tables.columns import (
     Runs,
     code_type,
 )
+from datumaro_openimages_plugin.tables.plain_csv import PlainCsv, part_bounds
 from datumaro_openimages_plugin.tables.row_text import RowText
 
 __all__ = ["Column", "CsvTable", "OnError", "Rows", "Runs", "code_type", "has_columns"]
 
 _FIELD_LIMIT = 1 << 20  # characters of one field; published fields are under 10,000
 _MAX_COLUMNS = 10_000
-_BLOCK = 1 << 20  # bytes read at once
 
 
 class CsvTable:
@@ -107,12 +105,13 @@ class CsvTable:
             FormatError: A required column is missing, or what ``on_error`` raises.
         """
         present = [column for column in columns if self._has(column)]
-        collector = Collector(present)
         valid = None
         body = None if chosen is None else b"\n".join(self.raws(chosen))
-        try:
-            self._quickly(present, collector, body)
-        except pa.ArrowInvalid:
+        collector = self._quickly(present, body)
+        if collector is None and any(column.type == "flag" for column in present):
+            present = [column.as_code() for column in present]
+            collector = self._quickly(present, body)
+        if collector is None:
             collector = Collector(present)
             valid = self._slowly(present, collector, on_error, body, chosen)
         return collector.rows(valid, lambda rows: self._reporter(rows, on_error, chosen))
@@ -145,24 +144,23 @@ class CsvTable:
         self._file.seek(self._data_start)
         return _Tail(self._file, self.moved)  # type: ignore[return-value]
 
-    def _quickly(self, columns: Sequence[Column], collector: Collector, body: bytes | None) -> None:
-        """All rows by Arrow, in batches; raises ArrowInvalid where it is not plain CSV."""
+    def _quickly(self, columns: Sequence[Column], body: bytes | None) -> Collector | None:
+        """All rows by Arrow; None where it is not plain CSV."""
         if self._text.is_empty or body == b"":
-            return
-        actual = {self.actual(column.name): ARROW_TYPES[column.type] for column in columns}
-        reader = pacsv.open_csv(
-            pa.PythonFile(self._body(body), mode="r"),
-            read_options=pacsv.ReadOptions(column_names=self.header, block_size=_BLOCK),
-            convert_options=pacsv.ConvertOptions(
-                # Without any column Arrow takes all.
-                include_columns=list(actual) or self.header[:1],
-                column_types=actual or {self.header[0]: pa.string()},
-                strings_can_be_null=False,
-                null_values=[""],
-            ),
+            return Collector(columns)
+        plain = PlainCsv(
+            self.header, {self.actual(column.name) or "": column for column in columns}
         )
-        for batch in reader:
-            collector.add(batch.columns[: len(columns)], batch.num_rows)
+        try:
+            collector = None
+            read_at, size = self._text.read_at, self._text.size
+            if body is None and read_at is not None:
+                bounds = part_bounds(read_at, self._data_start, size, pa.cpu_count())
+                if bounds is not None:
+                    collector = plain.read_parts(read_at, bounds, self.moved)
+            return collector or plain.read(self._body(body))
+        except pa.ArrowInvalid:
+            return None
 
     def _slowly(
         self,

@@ -62,3 +62,12 @@ def test_nothing_is_found_in_nothing():
     assert index.look_up(column(*HEX)).tolist() == [-1] * len(HEX)
     assert index.look_up(pa.chunked_array([], pa.string())).tolist() == []
     assert index.repeated().tolist() == []
+
+
+@pytest.mark.parametrize("at", range(16))
+def test_every_other_byte_is_told_from_a_digit(at):
+    for byte in range(128):
+        text = f"{HEX[2][:at]}{chr(byte)}{HEX[2][at + 1 :]}"
+        expected = [int(text, 16)] if chr(byte) in "0123456789abcdef" else None
+        keys = hex_keys(column(text))
+        assert (None if keys is None else keys.tolist()) == expected
