@@ -1,43 +1,21 @@
-"""Sizes of images: ``images.meta`` and the headers of pictures.
-
-Sizes are (height, width) of the stored pixels; EXIF orientation never turns them.
-"""
+"""Sizes of images in ``images.meta``: (height, width) of the stored pixels."""
 
 from __future__ import annotations
 
-import inspect
-import io
 import shlex
 from collections.abc import Iterator, Mapping
 
-import imagesize
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.sources.archive import Source
 from datumaro_openimages_plugin.tables.arrays import texts_to_arrow, to_numpy
 
-__all__ = ["EXIF_OFF", "SizeTable", "header_size", "image_meta_from_text", "image_meta_line"]
+__all__ = ["SizeTable", "image_meta_from_text", "image_meta_line"]
 
 _LONGEST_SIDE = (1 << 31) - 1  # sizes are kept in 32 bits
-EXIF_OFF = (
-    {"exif_rotation": False}
-    if "exif_rotation" in inspect.signature(imagesize.get).parameters
-    else {}
-)
-
-
-def header_size(source: Source, name: str) -> tuple[int, int] | None:
-    """(height, width) of the stored pixels from a picture's header, None where it tells none."""
-    path = source.path(name)
-    if path is not None:
-        width, height = imagesize.get(path, **EXIF_OFF)
-    else:
-        width, height = imagesize.get(io.BytesIO(source.read(name)), **EXIF_OFF)
-    return (int(height), int(width)) if width > 0 and height > 0 else None
 
 
 class SizeTable(Mapping[str, tuple[int, int]]):

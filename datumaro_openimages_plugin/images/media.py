@@ -6,10 +6,8 @@ import os
 import posixpath
 from typing import TYPE_CHECKING, Any
 
-import imagesize
-
 from datumaro_openimages_plugin._host import DatasetItem, Image, encoded_bytes, is_plain_file
-from datumaro_openimages_plugin.images.image_sizes import EXIF_OFF
+from datumaro_openimages_plugin.images.picture_headers import picture_size
 from datumaro_openimages_plugin.writing.layout import IMAGES_DIR
 from datumaro_openimages_plugin.writing.target import Target
 
@@ -28,9 +26,9 @@ def item_size(item: DatasetItem) -> tuple[int, int] | None:
     media = item.media
     if isinstance(media, Image):
         if not media.has_size and is_plain_file(media):
-            width, height = imagesize.get(media.path, **EXIF_OFF)
-            if width > 0 and height > 0:
-                return int(height), int(width)
+            found = picture_size(media.path)
+            if found is not None:
+                return found
         size = media.size
         if size is not None:
             return int(size[0]), int(size[1])

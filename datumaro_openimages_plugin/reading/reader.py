@@ -30,8 +30,9 @@ from datumaro_openimages_plugin.annotations.origin import ImageOrigin, ImageSour
 from datumaro_openimages_plugin.classes.classes import categories_from_classes, unique_display_names
 from datumaro_openimages_plugin.classes.read_classes import read_classes
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.images.image_sizes import header_size, image_meta_from_text
+from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text
 from datumaro_openimages_plugin.images.images import Images
+from datumaro_openimages_plugin.images.picture_headers import header_sizes
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.progress import Steps
@@ -397,9 +398,14 @@ class Reader:
         sizes: list[tuple[int, int] | None] = list(
             zip(heights.tolist(), widths.tolist(), strict=True)
         )
-        for at in np.flatnonzero(heights == 0).tolist():
-            file = files[at]
-            size = sizes[at] = None if file is None else header_size(self._source, file)
+        unknown = np.flatnonzero(heights == 0)
+        heights[unknown] = widths[unknown] = 1
+        pictures = {at: file for at in unknown.tolist() if (file := files[at]) is not None}
+        found = header_sizes(self._source, list(pictures.values()))
+        for at in unknown.tolist():
+            sizes[at] = None
+        for at, size in zip(pictures, found, strict=True):
+            sizes[at] = size
             heights[at], widths[at] = size or (1, 1)
         return Batch(numbers, heights, widths, sizes, subsets, self.files, self._lacking)
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from datumaro_openimages_plugin.classes.classes import class_list_from_csv, hierarchy_from_json
 from datumaro_openimages_plugin.errors import FormatError, OpenImagesError
-from datumaro_openimages_plugin.images.image_sizes import header_size, image_meta_from_text
+from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text
+from datumaro_openimages_plugin.images.picture_headers import header_size
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import KindTable, Labels
 from datumaro_openimages_plugin.kinds.boxes import COORDINATES

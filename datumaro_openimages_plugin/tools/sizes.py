@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin.errors import SaveError
-from datumaro_openimages_plugin.images.image_sizes import header_size, image_meta_line
+from datumaro_openimages_plugin.images.image_sizes import image_meta_line
+from datumaro_openimages_plugin.images.picture_headers import header_sizes
 from datumaro_openimages_plugin.reading.reader import Reader
+from datumaro_openimages_plugin.sources.archive import Source
 
 __all__ = ["Sizes", "meta_path", "sizes_of", "write_sizes"]
 
@@ -42,10 +44,13 @@ def sizes_of(reader: Reader, progress: Progress = iter) -> Sizes:
     """The size of every image: its picture's, or else what ``images.meta`` had."""
     found = Sizes()
     differing: dict[str, None] = {}
-    for image_id, name, old in progress(list(_images(reader))):
+    images = list(_images(reader))
+    names = [name for _, name, _ in images if name is not None]
+    measured = _measured(reader.files.source, names)
+    for image_id, name, old in progress(images):
         size = old
         if name is not None:
-            size = header_size(reader.files.source, name)
+            size = next(measured)
             if size is None:
                 found.unreadable.append(name)
             else:
@@ -61,6 +66,15 @@ def sizes_of(reader: Reader, progress: Progress = iter) -> Sizes:
     for image_id, size in reader.other_sizes.items():
         found.known.setdefault(image_id, size)
     return found
+
+
+def _measured(source: Source, names: list[str]) -> Iterator[tuple[int, int] | None]:
+    """The sizes of pictures, some together."""
+    for start in range(0, len(names), _TOGETHER):
+        yield from header_sizes(source, names[start : start + _TOGETHER])
+
+
+_TOGETHER = 1024
 
 
 def _images(reader: Reader) -> Iterator[tuple[str, str | None, tuple[int, int] | None]]:
