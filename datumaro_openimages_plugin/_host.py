@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 import attr
+import numpy as _np
 from datumaro.components import annotation as _annotation
 from datumaro.components.annotation import (
     AnnotationType,
@@ -21,6 +22,7 @@ from datumaro.components.annotation import (
     Points,
 )
 from datumaro.components.media import Image, MediaElement
+from datumaro.util.image import lazy_image as _lazy_image
 
 try:
     from datumaro.components.dataset_base import DatasetBase, DatasetItem
@@ -116,9 +118,38 @@ def annotation_type(name: str) -> AnnotationType | None:
 
 def image_from_file(path: str, size: tuple[int, int] | None) -> Image:
     """An image in a file; ``size`` is (height, width) in pixels, None where it is not known."""
+    if _FILE_IMAGE is None:
+        return _constructed_image(path, size)
+    # Four levels of constructors take several times as long; a test holds the result against
+    # theirs.
+    image = _FILE_IMAGE.__new__(_FILE_IMAGE)
+    image._dtype = _np.uint8
+    image._ext = os.path.splitext(path)[1]
+    image._size = size
+    image._path = path
+    setattr(image, _IMAGE_DATA, _lazy_image(path.replace("\\", "/")))
+    return image
+
+
+def _constructed_image(path: str, size: tuple[int, int] | None) -> Image:
     if _HAS_FACTORIES:
         return Image.from_file(path=path, size=size)
     return Image(path=path, size=size)
+
+
+_IMAGE_DATA = "_ImageFromFile__data"
+
+
+def _file_image() -> Any:
+    """The class of images in files, None where it keeps another state than is known here."""
+    example = _constructed_image("a.jpg", (1, 1))
+    known = {"_dtype", "_ext", "_size", "_path", _IMAGE_DATA}
+    if set(vars(example)) != known or example._dtype is not _np.uint8:
+        return None
+    return type(example)
+
+
+_FILE_IMAGE = _file_image()
 
 
 def image_from_bytes(reader: Any, path: str, size: tuple[int, int] | None) -> Image:

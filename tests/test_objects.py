@@ -4,10 +4,19 @@ import copy
 import pickle
 
 import attr
+import cv2
 import numpy as np
 import pytest
 
-from datumaro_openimages_plugin._host import Bbox, DatasetItem, Label, Mask, annotations_list
+from datumaro_openimages_plugin._host import (
+    Bbox,
+    DatasetItem,
+    Label,
+    Mask,
+    _constructed_image,
+    annotations_list,
+    image_from_file,
+)
 from datumaro_openimages_plugin.annotations.origin import (
     ImageOrigin,
     Origin,
@@ -137,6 +146,26 @@ def test_items(items, name):
         assert made == getattr(constructed, name)
         assert item == constructed
         assert type(made) is type(getattr(constructed, name))
+
+
+@pytest.mark.parametrize("size", [(3, 5), None])
+@pytest.mark.parametrize("name", ["a.JPG", "a", ".jpg", "b.c/a.tar.gz"])
+def test_pictures(tmp_path, name, size):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", np.zeros((3, 5, 3), np.uint8))[1].tobytes())
+    made = image_from_file(str(path), size)
+    constructed = _constructed_image(str(path), size)
+    assert type(made) is type(constructed)
+    one, two = vars(made).copy(), vars(constructed).copy()
+    for values in (one, two):
+        data = next(key for key in values if key.endswith("_data"))
+        values[data] = vars(values[data])
+    assert one == two
+    assert list(one) == list(two)
+    assert made == constructed
+    assert made.size == constructed.size == (3, 5)
+    assert pickle.loads(pickle.dumps(made)) == constructed
 
 
 def test_items_validate_what_is_assigned(items):

@@ -47,11 +47,14 @@ def header_size(source: Source, name: str) -> tuple[int, int] | None:
 
 def header_sizes(source: Source, names: Sequence[str]) -> list[tuple[int, int] | None]:
     """`header_size` of many pictures; where the disk is what takes time, many at once."""
-    started = time.perf_counter()
-    sizes = [header_size(source, name) for name in names[:_TRIED]]
+    sizes, took = [], []
+    for name in names[:_TRIED]:
+        started = time.perf_counter()
+        sizes.append(header_size(source, name))
+        took.append(time.perf_counter() - started)
     rest = names[_TRIED:]
-    slow = time.perf_counter() - started > _TRIED * _SLOW_S
-    if not (slow and rest and source.path(rest[0]) is not None):
+    # The median, since other programs that want the processor delay a few of them only.
+    if not rest or source.path(rest[0]) is None or sorted(took)[len(took) // 2] < _SLOW_S:
         return sizes + [header_size(source, name) for name in rest]
     parts = [rest[start : start + _TRIED] for start in range(0, len(rest), _TRIED)]
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -7,6 +7,7 @@ joined to a path, so no annotation can reach outside its dataset.
 
 from __future__ import annotations
 
+import operator
 import os
 import zipfile
 from collections.abc import Callable, Iterator
@@ -81,6 +82,7 @@ class Folder:
 
     def __init__(self, root: str) -> None:
         self.root = os.path.abspath(root)
+        self._start = os.path.join(self.root, "")
 
     def walk(self, enter: Callable[[str], bool], below: str = "") -> Iterator[str]:
         """Yields file names, folders in sorted order; links that lead back are not followed."""
@@ -88,10 +90,11 @@ class Folder:
         while pending:
             folder, above = pending.pop()
             with os.scandir(os.path.join(self.root, folder)) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+                entries = sorted(found, key=operator.attrgetter("name"))
             inner = []
+            start = f"{folder}/" if folder else ""
             for entry in entries:
-                name = f"{folder}/{entry.name}" if folder else entry.name
+                name = start + entry.name
                 if name == PARTIAL:
                     continue  # what an export is writing right now, or a killed one has left
                 if not entry.is_dir():
@@ -117,15 +120,15 @@ class Folder:
 
     def path(self, name: str) -> str | None:
         """The file's own path."""
-        return os.path.join(self.root, name)
+        return self._start + name
 
     def place(self, name: str) -> tuple[str, str]:
         """The file's own path, and no member."""
-        return os.path.join(self.root, name), ""
+        return self._start + name, ""
 
     def reader(self, name: str) -> Callable[..., bytes]:
         """A picklable callable that gives the file's bytes."""
-        return _FileReader(os.path.join(self.root, name))
+        return _FileReader(self._start + name)
 
 
 class ZipArchive:
