@@ -78,6 +78,7 @@ def export(
         SaveError: The target cannot be written.
         AnnotationError: Something of the dataset cannot be written in this format.
     """
+    job = _Export(items, categories, options, on_error, progress)
     with Staging(save_dir) as staging:
         old = OldDataset(staging, options.zip)
         if old.exists and (in_place or old.is_source_of(items)):
@@ -89,9 +90,9 @@ def export(
                 file=staging.target,
             )
         if options.zip:
-            _export_zip(items, categories, staging, options, on_error, old, progress)
+            job.to_zip(staging, old)
         else:
-            _export_folder(items, categories, staging, options, on_error, old, progress)
+            job.to_folder(staging, old)
         staging.keep_rest(old.goes())
     if not options.zip:
         old.follow_moves()
@@ -105,98 +106,86 @@ def _zip_name(staging: Staging) -> str:
     return os.path.basename(staging.target) + ".zip"
 
 
-def _export_folder(
-    items: Iterable[DatasetItem],
-    categories: LabelCategories,
-    staging: Staging,
-    options: ExportOptions,
-    on_error: Callable[[AnnotationError, DatasetItem], None],
-    old: OldDataset,
-    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]],
-) -> None:
-    if old.in_place:
-        layout = Layout(options.names, old.of_kind, old.only_subset())
-    else:
-        layout = Layout(options.names)
-    writer = _written(items, categories, staging, layout, options, on_error, old, progress)
-    if old.in_place:
-        kept = KeptTables(old)
-        kept.pack_again(layout.packed)
-        kept.keep_shards(layout)
-        kept.drop_rows_of_removed_images()
-    meta = old.name_of("dataset_meta") if old.in_place else None
-    if meta is not None and writer.label_names == old.meta_labels():
-        staging.keep(meta)
-    elif options.dataset_meta or meta is not None:
-        options.write_meta(staging.path(meta or _META), writer.label_names)
-    elif not old.exists and old.name_of("dataset_meta") is not None:
-        log.warning(
-            "%s has the labels of another dataset in %s; an import takes them for those of this "
-            "one, too: move it away or save with --save-dataset-meta",
-            staging.target,
-            old.name_of("dataset_meta"),
+@dataclass(frozen=True)
+class _Export:
+    """What is saved, and how; the arguments of `export`."""
+
+    items: Iterable[DatasetItem]
+    categories: LabelCategories
+    options: ExportOptions
+    on_error: Callable[[AnnotationError, DatasetItem], None]
+    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]]
+
+    def to_folder(self, staging: Staging, old: OldDataset) -> None:
+        """Writes everything as files."""
+        if old.in_place:
+            layout = Layout(self.options.names, old.of_kind, old.only_subset())
+        else:
+            layout = Layout(self.options.names)
+        writer = self._written(staging, layout, old)
+        if old.in_place:
+            kept = KeptTables(old)
+            kept.pack_again(layout.packed)
+            kept.keep_shards(layout)
+            kept.drop_rows_of_removed_images()
+        meta = old.name_of("dataset_meta") if old.in_place else None
+        if meta is not None and writer.label_names == old.meta_labels():
+            staging.keep(meta)
+        elif self.options.dataset_meta or meta is not None:
+            self.options.write_meta(staging.path(meta or _META), writer.label_names)
+        elif not old.exists and old.name_of("dataset_meta") is not None:
+            log.warning(
+                "%s has the labels of another dataset in %s; an import takes them for those of "
+                "this one, too: move it away or save with --save-dataset-meta",
+                staging.target,
+                old.name_of("dataset_meta"),
+            )
+
+    def to_zip(self, staging: Staging, old: OldDataset) -> None:
+        """Packs everything into ``<save_dir>/<name of save_dir>.zip``."""
+        scratch = os.path.join(staging.root, ".unpacked")
+        os.makedirs(scratch)
+        target = ZipTarget(staging.path(_zip_name(staging)), scratch)
+        try:
+            writer = self._written(target, Layout(self.options.names), old)
+            if self.options.dataset_meta:
+                self.options.write_meta(target.path(_META), writer.label_names)
+            target.close()
+        except BaseException:
+            target.discard()
+            raise
+        shutil.rmtree(scratch)
+
+    def _written(self, target: Target, layout: Layout, old: OldDataset) -> Writer:
+        """Writes the items; gives the writer that did."""
+        options = self.options
+        here = None if old.files is None else old
+        image_files = None
+        if options.save_media or here is not None:
+            image_files = ImageFiles(
+                target,
+                options.default_ext,
+                options.image_ext,
+                options.save_media,
+                here,
+                options.link_media,
+            )
+        always_meta = options.always_meta or (
+            old.in_place and old.name_of("images_meta") is not None
         )
-
-
-def _export_zip(
-    items: Iterable[DatasetItem],
-    categories: LabelCategories,
-    staging: Staging,
-    options: ExportOptions,
-    on_error: Callable[[AnnotationError, DatasetItem], None],
-    old: OldDataset,
-    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]],
-) -> None:
-    """Packs everything into ``<save_dir>/<name of save_dir>.zip``."""
-    scratch = os.path.join(staging.root, ".unpacked")
-    os.makedirs(scratch)
-    target = ZipTarget(staging.path(_zip_name(staging)), scratch)
-    try:
-        layout = Layout(options.names)
-        writer = _written(items, categories, target, layout, options, on_error, old, progress)
-        if options.dataset_meta:
-            options.write_meta(target.path(_META), writer.label_names)
-        target.close()
-    except BaseException:
-        target.discard()
-        raise
-    shutil.rmtree(scratch)
-
-
-def _written(
-    items: Iterable[DatasetItem],
-    categories: LabelCategories,
-    target: Target,
-    layout: Layout,
-    options: ExportOptions,
-    on_error: Callable[[AnnotationError, DatasetItem], None],
-    old: OldDataset,
-    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]],
-) -> Writer:
-    """Writes the items; gives the writer that did."""
-    here = None if old.files is None else old
-    image_files = None
-    if options.save_media or here is not None:
-        image_files = ImageFiles(
-            target,
-            options.default_ext,
-            options.image_ext,
-            options.save_media,
-            here,
-            options.link_media,
+        writer = Writer(
+            target, layout, self.categories, image_files, self.on_error, always_meta, here
         )
-    always_meta = options.always_meta or (old.in_place and old.name_of("images_meta") is not None)
-    writer = Writer(target, layout, categories, image_files, on_error, always_meta, here)
-    try:
-        imported = None
-        for item in progress(items):
-            origin = getattr(item, "origin", None)
-            if origin is not None and origin.dataset is not imported:
-                imported = origin.dataset
-                old.check_whole(imported)
-            writer.write(item)
-        writer.finish()
-    except BaseException:
-        writer.drop()
-        raise
-    return writer
+        try:
+            imported = None
+            for item in self.progress(self.items):
+                origin = getattr(item, "origin", None)
+                if origin is not None and origin.dataset is not imported:
+                    imported = origin.dataset
+                    old.check_whole(imported)
+                writer.write(item)
+            writer.finish()
+        except BaseException:
+            writer.drop()
+            raise
+        return writer
