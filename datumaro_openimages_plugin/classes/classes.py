@@ -3,8 +3,6 @@
 A class is known by its ``LabelName`` (a Freebase MID, ``/m/...``); its ``DisplayName`` is for
 people and no key: twelve names of the published list occur twice. Lists up to V5 have no header
 row, later ones have; some hold ids alone. Nothing here touches a file: bytes come in, bytes go out.
-
-The public names of ``hierarchy.py`` and ``hierarchy_export.py`` are available here too.
 """
 
 from __future__ import annotations
@@ -30,23 +28,17 @@ from datumaro_openimages_plugin.classes.class_rows import (
 )
 from datumaro_openimages_plugin.classes.hierarchy import (
     Hierarchy,
-    hierarchy_from_json,
-    with_label_names,
 )
-from datumaro_openimages_plugin.classes.hierarchy_export import hierarchy_to_json, wanted_parents
+from datumaro_openimages_plugin.classes.hierarchy_export import wanted_parents
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError
 
 __all__ = [
     "ClassList",
-    "Hierarchy",
     "categories_from_classes",
     "class_list_from_csv",
     "class_list_to_csv",
-    "hierarchy_from_json",
-    "hierarchy_to_json",
     "names_by_display",
     "unique_display_names",
-    "with_label_names",
 ]
 
 

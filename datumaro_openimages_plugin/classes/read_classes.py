@@ -9,10 +9,9 @@ from dataclasses import replace
 from datumaro_openimages_plugin.classes.classes import (
     ClassList,
     class_list_from_csv,
-    hierarchy_from_json,
     names_by_display,
-    with_label_names,
 )
+from datumaro_openimages_plugin.classes.hierarchy import hierarchy_from_json, with_label_names
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.sources.files import DatasetFiles
 from datumaro_openimages_plugin.sources.names import FoundFile

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from datumaro_openimages_plugin.classes.classes import class_list_from_csv, hierarchy_from_json
+from datumaro_openimages_plugin.classes.classes import class_list_from_csv
+from datumaro_openimages_plugin.classes.hierarchy import hierarchy_from_json
 from datumaro_openimages_plugin.errors import FormatError, OpenImagesError
 from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text
 from datumaro_openimages_plugin.images.picture_headers import header_size

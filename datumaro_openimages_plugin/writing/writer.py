@@ -23,11 +23,8 @@ from datumaro_openimages_plugin.classes.carried_classes import (
     merged_classes,
     names_without_category,
 )
-from datumaro_openimages_plugin.classes.classes import (
-    ClassList,
-    class_list_to_csv,
-    hierarchy_to_json,
-)
+from datumaro_openimages_plugin.classes.classes import ClassList, class_list_to_csv
+from datumaro_openimages_plugin.classes.hierarchy_export import hierarchy_to_json
 from datumaro_openimages_plugin.errors import AnnotationError
 from datumaro_openimages_plugin.images.image_sizes import image_meta_line
 from datumaro_openimages_plugin.images.images import IMAGE_COLUMNS, unsafe_id

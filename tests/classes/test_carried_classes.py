@@ -12,7 +12,8 @@ from datumaro.components.dataset import Dataset
 from rich_data import read, save
 
 from datumaro_openimages_plugin.classes.carried_classes import merged_classes
-from datumaro_openimages_plugin.classes.classes import ClassList, hierarchy_from_json
+from datumaro_openimages_plugin.classes.classes import ClassList
+from datumaro_openimages_plugin.classes.hierarchy import hierarchy_from_json
 from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
 
 FULL = "annotations/oidv7-class-descriptions.csv"

@@ -15,10 +15,10 @@ from datumaro_openimages_plugin.classes.classes import (
     categories_from_classes,
     class_list_from_csv,
     class_list_to_csv,
-    hierarchy_from_json,
     names_by_display,
     unique_display_names,
 )
+from datumaro_openimages_plugin.classes.hierarchy import hierarchy_from_json
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError
 
 PLAIN = b"/m/1,Tortoise\n/m/2,Container\n"

@@ -16,7 +16,8 @@ from datumaro_openimages_plugin.annotations.origin import (
     OriginLabel,
     copied,
 )
-from datumaro_openimages_plugin.classes.classes import ClassList, hierarchy_from_json
+from datumaro_openimages_plugin.classes.classes import ClassList
+from datumaro_openimages_plugin.classes.hierarchy import hierarchy_from_json
 from datumaro_openimages_plugin.transforms.expand import expanded
 from datumaro_openimages_plugin.transforms.expansion import Expansion, TreeExpansion
 
