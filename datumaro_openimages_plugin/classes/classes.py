@@ -29,7 +29,6 @@ from datumaro_openimages_plugin.classes.class_rows import (
 from datumaro_openimages_plugin.classes.hierarchy import (
     Hierarchy,
 )
-from datumaro_openimages_plugin.classes.hierarchy_export import wanted_parents
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError
 
 __all__ = [
@@ -39,6 +38,7 @@ __all__ = [
     "class_list_to_csv",
     "names_by_display",
     "unique_display_names",
+    "wanted_parents",
 ]
 
 
@@ -143,6 +143,37 @@ def class_list_to_csv(
     if header or (rows and columns_of_header(list(rows[0])) is not None):
         rows.insert(0, ("LabelName", "DisplayName"))
     return b"".join(_encoded_row(row, line_end) for row in rows)
+
+
+def wanted_parents(
+    categories: LabelCategories, label_names: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """LabelName -> LabelName of its parent or "", in the order of the categories.
+
+    Args:
+        categories: The labels to write.
+        label_names: Category name -> LabelName, where the two differ.
+
+    Raises:
+        AnnotationError: Two categories have one LabelName.
+    """
+    label_names = {} if label_names is None else label_names
+    if not label_names:
+        quickly = {category.name: category.parent or "" for category in categories}
+        if len(quickly) == len(categories):
+            return quickly
+    wanted: dict[str, str] = {}
+    parents: dict[str, str] = {}
+    for category in categories:
+        name = label_names.get(category.name, category.name)
+        if name not in wanted:
+            parents[name] = parent = category.parent or ""
+            wanted[name] = label_names.get(parent, parent)
+        # Parts of two of CVAT's skeletons may share a name; whose they are, it is one class.
+        elif (category.parent or "") == parents[name]:
+            message = f"two labels would be written as {name!r}; rename one of them"
+            raise AnnotationError(message, column="LabelName", value=category.name)
+    return wanted
 
 
 def categories_from_classes(

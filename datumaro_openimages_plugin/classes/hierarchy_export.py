@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from itertools import count
-from typing import TYPE_CHECKING
 
 from datumaro.components.annotation import LabelCategories
 
+from datumaro_openimages_plugin.classes.classes import ClassList, wanted_parents
 from datumaro_openimages_plugin.classes.hierarchy import SUBCATEGORY, Hierarchy, Node
 from datumaro_openimages_plugin.errors import AnnotationError
 
-if TYPE_CHECKING:
-    from datumaro_openimages_plugin.classes.classes import ClassList
-
-__all__ = ["hierarchy_to_json", "tree_of_edges", "wanted_parents"]
+__all__ = ["hierarchy_to_json", "tree_of_edges"]
 
 #: Branches deeper than this go on below the root: Python's JSON reader stops at some hundred
 #: levels. The published hierarchy has 5.
@@ -74,37 +71,6 @@ def hierarchy_to_json(
     if hierarchy is not None and hierarchy.root in classes:
         tree = _without_own_root(tree, hierarchy.root)
     return tree.to_json()
-
-
-def wanted_parents(
-    categories: LabelCategories, label_names: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """LabelName -> LabelName of its parent or "", in the order of the categories.
-
-    Args:
-        categories: The labels to write.
-        label_names: Category name -> LabelName, where the two differ.
-
-    Raises:
-        AnnotationError: Two categories have one LabelName.
-    """
-    label_names = {} if label_names is None else label_names
-    if not label_names:
-        quickly = {category.name: category.parent or "" for category in categories}
-        if len(quickly) == len(categories):
-            return quickly
-    wanted: dict[str, str] = {}
-    parents: dict[str, str] = {}
-    for category in categories:
-        name = label_names.get(category.name, category.name)
-        if name not in wanted:
-            parents[name] = parent = category.parent or ""
-            wanted[name] = label_names.get(parent, parent)
-        # Parts of two of CVAT's skeletons may share a name; whose they are, it is one class.
-        elif (category.parent or "") == parents[name]:
-            message = f"two labels would be written as {name!r}; rename one of them"
-            raise AnnotationError(message, column="LabelName", value=category.name)
-    return wanted
 
 
 def tree_of_edges(root: str, edges: Iterable[tuple[str, str, str]]) -> Hierarchy:

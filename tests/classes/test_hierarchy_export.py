@@ -12,14 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datumaro_openimages_plugin.classes import hierarchy_export
-from datumaro_openimages_plugin.classes.classes import ClassList, categories_from_classes
+from datumaro_openimages_plugin.classes.classes import (
+    ClassList,
+    categories_from_classes,
+    wanted_parents,
+)
 from datumaro_openimages_plugin.classes.hierarchy import (
     PART,
     SUBCATEGORY,
     Hierarchy,
     hierarchy_from_json,
 )
-from datumaro_openimages_plugin.classes.hierarchy_export import hierarchy_to_json, wanted_parents
+from datumaro_openimages_plugin.classes.hierarchy_export import hierarchy_to_json
 from datumaro_openimages_plugin.errors import AnnotationError
 
 
