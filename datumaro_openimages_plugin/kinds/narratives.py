@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
+from datumaro_openimages_plugin.annotations import extras
 from datumaro_openimages_plugin.annotations.origin import Origin, OriginCaption
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
 from datumaro_openimages_plugin.tables.json_lines import (
@@ -99,12 +100,14 @@ class NarrativeWriter:
         attributes = annotation.attributes
         shown = self._writing.shown_columns("caption", attributes, EXTRA, ATTRIBUTES)
         given = {key: attributes[key] for key in FIELDS if key in attributes and key in ATTRIBUTES}
-        values = {**shown, "image_id": item.id, "caption": annotation.caption, **given}
+        origin = getattr(annotation, "origin", None)
+        shown_anew = extras.columns_over(shown, EXTRA, origin)
+        no_more_shown = shown_anew.keys() - shown.keys()
+        values = {**shown_anew, "image_id": item.id, "caption": annotation.caption, **given}
         try:
             json.dumps(values, allow_nan=False, ensure_ascii=False).encode("utf-8")
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"cannot be written as JSON: {error}") from None
-        origin = getattr(annotation, "origin", None)
         raw = origin.raw if origin is not None and origin.kind == "narratives" else None
         if origin is None or raw is None:
             values.setdefault("dataset_id", f"open_images_{item.subset}")
@@ -113,7 +116,7 @@ class NarrativeWriter:
         self._sink.accepts_raw((), origin.line_end)
         old = parsed(raw, item.id, 1)
         changed = {key: value for key, value in values.items() if not _same(old, key, value)}
-        dropped = {key for key in ATTRIBUTES.intersection(old) if key not in given}
+        dropped = {key for key in ATTRIBUTES.intersection(old) if key not in given} | no_more_shown
         return replaced(raw, changed, dropped) if changed or dropped else raw
 
     def flush(self) -> None:

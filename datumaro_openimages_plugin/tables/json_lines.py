@@ -137,10 +137,11 @@ class JsonLinesTable:
         return [self.raw(row) for row in rows.tolist()]
 
     def values(self, row: int) -> list[str]:
-        """The values of a line as JSON texts, in the order of `header`."""
+        """The values of a line in the order of `header`: texts, and the others as they stand."""
         text = self.raw(row).decode("utf-8", "replace")
         found = {key: text[start:stop] for key, (start, stop) in _spans(text).items()}
-        return [found.get(key, "") for key in self.header]
+        values = (found.get(key, "") for key in self.header)
+        return [json.loads(value) if value.startswith('"') else value for value in values]
 
 
 def _ids(lines: list[bytes]) -> list[str | None] | None:

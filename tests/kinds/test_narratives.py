@@ -115,6 +115,21 @@ def test_what_is_changed_or_taken_away_is(tmp_path):
     assert json.loads(found[1]) == {**json.loads(SHORT), "caption": "Once more."}
 
 
+def test_the_dataset_id_is_shown_on_request(tmp_path):
+    source = write(tmp_path / "in", files())
+    dataset = Dataset.import_from(str(source), "open_images", show_columns=True)
+    caption, again = captions(dataset)
+    assert caption.attributes["dataset_id"] == "open_images_train"
+    assert (save(dataset, tmp_path / "same") / FILE).read_text(encoding="utf-8") == (
+        FULL + SHORT + OTHER
+    )
+    caption.attributes["dataset_id"] = "mine"
+    del again.attributes["dataset_id"]
+    found = (save(dataset, tmp_path / "out") / FILE).read_text(encoding="utf-8").splitlines(True)
+    assert found[0] == FULL.replace("open_images_train", "mine")
+    assert json.loads(found[1]) == {"caption": "Again.", "image_id": "a", "annotator_id": 1}
+
+
 def test_new_ones(tmp_path, caplog):
     caption = Caption("New: ä", attributes={"annotator_id": 5, "mood": "good"})
     dataset = Dataset.from_iterable([DatasetItem("x", subset="train", annotations=[caption])])
