@@ -290,6 +290,7 @@ def _made_when_asked(cls: type) -> type:
 class OriginLabel(_RowLabel):
     """An image label that knows its row; equal to a `Label` of the same values."""
 
+    type = Label._type  # asked for millions of times; a property takes longer
     origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
 
     def __init__(self, *args: Any, origin: Origin | None = None, **kwargs: Any) -> None:
@@ -313,6 +314,7 @@ class OriginLabel(_RowLabel):
 class OriginBbox(_RowBbox):
     """A box that knows its row; equal to a `Bbox` of the same values."""
 
+    type = Bbox._type  # see `OriginLabel`
     origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
 
     def __init__(self, *args: Any, origin: Origin | None = None, **kwargs: Any) -> None:
@@ -336,6 +338,7 @@ class OriginBbox(_RowBbox):
 class OriginMask(_RowMask):
     """A mask that knows its row; compares as a `Mask` does."""
 
+    type = Mask._type  # see `OriginLabel`
     origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
 
     def __init__(self, *args: Any, origin: Origin | None = None, **kwargs: Any) -> None:
@@ -351,6 +354,7 @@ class OriginMask(_RowMask):
 class OriginPoints(Points):
     """Points that know their row; equal to `Points` of the same values."""
 
+    type = Points._type  # see `OriginLabel`
     origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
 
     def __init__(self, *args: Any, origin: Origin | None = None, **kwargs: Any) -> None:
@@ -373,6 +377,7 @@ class OriginPoints(Points):
 class OriginCaption(Caption):
     """A caption that knows its line; equal to a `Caption` of the same values."""
 
+    type = Caption._type  # see `OriginLabel`
     origin: Origin | None = attr.ib(default=None, eq=False, repr=False, kw_only=True)
 
     def __init__(self, *args: Any, origin: Origin | None = None, **kwargs: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,14 +115,14 @@ def from_rows(
     """
     groups = np.arange(1, len(rows) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
     labels = table.index("LabelName", rows)
-    keys = _attribute_keys(table, rows).tolist()
+    keys = _attribute_keys(table, rows)
     attributes = _attributes(table, keys)
     new, source, object_id, others = OriginBbox.__new__, table.rows, OBJECT_ID, _OTHERS
     # Constructors with their converters and validators take several times as long; a test holds
     # the result against the constructor's.
     for label, key, group, row, x1, y1, x2, y2 in zip(
         labels.tolist(),
-        keys,
+        keys.tolist(),
         groups.tolist(),
         rows.tolist(),
         *_points_px(table, rows, batch, counts),
@@ -167,29 +167,47 @@ def _points_px(
 
 
 def _attribute_keys(table: KindTable, rows: np.ndarray) -> np.ndarray:
-    """(n,) int64: a number for each row that tells its attributes; see `_attributes`."""
-    key = table.code["Confidence"][rows].astype(np.int64) + 1
-    for column in FLAGS.values():
-        key *= 3
-        key += table.index(column, rows) + 1
+    """(n,) int64: a number for each row that tells its attributes; see `_attributes`.
+
+    Its digits are the row's codes, one up, each in a base of its own.
+    """
+    key, ones = np.zeros(len(rows), np.int64), 0
+    for column in _ATTRIBUTE_COLUMNS:
+        base = len(table.values[column]) + 1
+        key *= base
+        key += table.code[column][rows]
+        ones = ones * base + 1
+    key += ones
     return key
 
 
-def _attributes(table: KindTable, keys: list[int]) -> dict[int, dict[str, Any]]:
+def _attributes(table: KindTable, keys: np.ndarray) -> dict[int, dict[str, Any]]:
     """Attributes by key of `_attribute_keys`, those of some rows at least."""
     known: dict[int, dict[str, Any]] = table.derived.setdefault("attributes", {})
-    scores = table.values["Confidence"]
-    for key in set(keys).difference(known):
-        rest, states = key, []
-        for _ in FLAGS:
-            rest, state = divmod(rest, 3)
-            states.append(state)
-        found: dict[str, Any] = {"score": scores[rest - 1] if rest else 1.0}
-        for attribute, state in zip(FLAGS, reversed(states), strict=True):
-            if state:
-                found[attribute] = state == 2
-        known[key] = found
+    for key in _distinct(keys):
+        if key not in known:
+            known[key] = _attributes_of(table, key)
     return known
+
+
+def _distinct(keys: np.ndarray) -> Iterable[int]:
+    if keys.max(initial=0) > 4 * len(keys) + 10_000:
+        return set(keys.tolist())
+    return np.flatnonzero(np.bincount(keys)).tolist()  # type: ignore[no-any-return]
+
+
+def _attributes_of(table: KindTable, key: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for column in reversed(_ATTRIBUTE_COLUMNS):
+        key, digit = divmod(key, len(table.values[column]) + 1)
+        value[column] = table.values[column][digit - 1] if digit else None
+    score = value["Confidence"]
+    attributes = {"score": 1.0 if score is None else score}
+    flags = {name: value[column] for name, column in FLAGS.items()}
+    return attributes | {name: flag for name, flag in flags.items() if flag is not None}
+
+
+_ATTRIBUTE_COLUMNS = ("Confidence", *FLAGS.values())
 
 
 def near_px(sizes: np.ndarray) -> np.ndarray:

@@ -20,9 +20,10 @@ def paused_gc() -> Iterator[None]:
 
     A dataset that is kept in memory is millions of objects, none of which is garbage, and the
     collector goes through all of them again and again while they are made. Only objects in cycles
-    wait for the end of the block; all others are freed as ever. Blocks may be nested and may run in
-    several threads: the collector runs again when the last one ends, by an exception too, if it
-    ran when the first began.
+    wait; all others are freed as ever. Blocks may be nested and may run in several threads: the
+    collector runs again when the last one ends, by an exception too, if it ran when the first
+    began. What was made meanwhile is then as old to it as what it has seen again and again: it is
+    gone through by full collections only.
 
         with paused_gc():
             dataset = Dataset.import_from(path, "open_images")
@@ -40,4 +41,12 @@ def paused_gc() -> Iterator[None]:
         with _lock:
             _blocks -= 1
             if _blocks == 0 and _was_enabled:
+                _grow_old()
                 gc.enable()
+
+
+def _grow_old() -> None:
+    """Moves all objects to the oldest generation, without going through them."""
+    if gc.get_freeze_count() == 0:  # what somebody has frozen stays so
+        gc.freeze()
+        gc.unfreeze()

@@ -54,7 +54,7 @@ __all__ = ["Reader"]
 
 log = logging.getLogger(__name__)
 
-_BATCH = 2048  # images whose annotations are made together
+_BATCH = 512  # images whose annotations are made together; their values fit in a core's cache
 
 
 class Reader:

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import weakref
 
 import pytest
 from doc_examples import ROOT, blocks
@@ -21,6 +22,38 @@ def test_it_is_held_back_while_the_block_runs():
     with paused_gc():
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+class Node:
+    """Something that can be in a cycle."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def test_what_was_made_meanwhile_is_old_and_can_still_be_collected():
+    with paused_gc():
+        node = Node()
+    assert all(known is not node for known in gc.get_objects(generation=0))
+    assert any(known is node for known in gc.get_objects())
+    gone = weakref.ref(node)
+    del node
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_somebody_has_frozen_stays_so():
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        assert frozen > 0
+        with paused_gc():
+            node = Node()
+        assert gc.get_freeze_count() <= frozen
+        assert gc.get_freeze_count() > 0.9 * frozen
+        assert any(known is node for known in gc.get_objects())
+    finally:
+        gc.unfreeze()
 
 
 def test_nested_blocks():
