@@ -88,6 +88,7 @@ __all__ = [
     "annotation_type",
     "annotations_list",
     "encoded_bytes",
+    "holds_pixels",
     "image_from_bytes",
     "image_from_file",
     "is_plain_file",
@@ -180,6 +181,17 @@ def is_plain_file(media: Any) -> bool:
     if type(media) is not Image or not isinstance(data, lazy_image):
         return False
     return data._path == path and data._loader is load_image
+
+
+def holds_pixels(media: Any) -> bool:
+    """Whether something has a picture in memory, other than one that is read from a file."""
+    if media is None:
+        return False
+    if _HAS_FACTORIES:
+        from datumaro.components.media import ImageFromFile
+
+        return type(media) is not ImageFromFile
+    return not hasattr(getattr(media, "_data", None), "_path")  # a lazy image
 
 
 def encoded_bytes(media: Any) -> bytes | None:

@@ -106,6 +106,8 @@ class Kind:
         type: Datumaro's type of the annotations; None where ``attach`` puts rows into items.
         takes: Among annotations of ``type``, which ones are of this kind; without it, those that
             no other kind takes.
+        marks: Attributes without any of which ``takes`` says no, but for annotations that were
+            read as this kind's; None where each has to be asked.
         attributes: Attributes of the annotations that have a column.
         extra: Attribute -> column that is shown on request only.
         class_columns: Code columns that name a class, by its label index or by its LabelName;
@@ -139,6 +141,7 @@ class Kind:
     published_train: str | None = None
     type: AnnotationType | None = None
     takes: Callable[[Any], bool] | None = None
+    marks: frozenset[str] | None = None
     attributes: frozenset[str] = frozenset()
     extra: Mapping[str, str] = field(default_factory=dict)
     class_columns: tuple[str, ...] = ("LabelName",)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType, round_points
 from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
@@ -219,7 +220,7 @@ def near_px(sizes: np.ndarray) -> np.ndarray:
     return _ROUNDING_PX + 1e-7 * sizes.max(axis=1)
 
 
-def coordinate_columns(points: np.ndarray, sizes: np.ndarray) -> list[list[str]]:
+def coordinate_columns(points: np.ndarray, sizes: np.ndarray) -> list[pa.Array]:
     """The corner columns of new boxes as text; `values.coordinate_text` for whole columns.
 
     Args:
@@ -227,36 +228,14 @@ def coordinate_columns(points: np.ndarray, sizes: np.ndarray) -> list[list[str]]
         sizes: (n, 2) float64 height, width in pixels.
 
     Returns:
-        Four lists of n texts: XMin, XMax, YMin, YMax.
+        Four arrays of n texts: XMin, XMax, YMin, YMax.
     """
-    columns = []
-    for column, size in ((0, 1), (2, 1), (1, 0), (3, 0)):
-        frac = points[:, column] / sizes[:, size]
-        if (frac < 0).any() or (frac >= _MOST).any():
-            columns.append([coordinate_text(value) for value in frac.tolist()])
-        else:
-            columns.append(_decimal_texts(np.rint(frac * _BILLION).astype(np.int64)))
-    return columns
+    from datumaro_openimages_plugin.writing.decimal_texts import decimal_texts  # for exports only
 
-
-_BILLION = 1_000_000_000
-_MOST = 9.9  # so that one digit stands before the point; what is further out is refused before
-
-
-def _decimal_texts(billionths: np.ndarray) -> list[str]:
-    """Texts of (n,) int64 numbers from 0 to below 10: a digit, a point, one to nine decimals."""
-    text = np.zeros((len(billionths), 11), np.uint8)
-    rest, trailing = billionths, np.ones(len(billionths), bool)
-    for place in range(10, 1, -1):
-        higher = rest // 10
-        digit = (rest - 10 * higher).astype(np.uint8)
-        trailing &= digit == 0
-        # Texts of a fixed width end before their NULs.
-        text[:, place] = digit + ord("0") if place == 2 else np.where(trailing, 0, digit + ord("0"))
-        rest = higher
-    text[:, 0] = rest + ord("0")
-    text[:, 1] = ord(".")
-    return text.view("S11").ravel().astype("U11").tolist()  # type: ignore[no-any-return]
+    every = [points[:, at] / sizes[:, size] for at, size in ((0, 1), (2, 1), (1, 0), (3, 0))]
+    texts = decimal_texts(np.concatenate(every))
+    count = len(points)
+    return [texts.slice(column * count, count) for column in range(4)]
 
 
 def is_there(points: Sequence[float], size: tuple[int, int] | None, frac: Sequence[float]) -> bool:

@@ -70,6 +70,7 @@ MACHINE_LABELS = Kind(
     writer=_writer,
     type=AnnotationType.label,
     takes=is_machine,
+    marks=frozenset(("source",)),
     attributes=ATTRIBUTES,
     extra=EXTRA,
     negative=("Confidence", 0.0),

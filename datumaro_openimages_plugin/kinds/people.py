@@ -150,6 +150,7 @@ PEOPLE = Kind(
     writer=_writer,
     type=AnnotationType.bbox,
     takes=is_of_person,
+    marks=_PERCEIVED,
     attributes=ATTRIBUTES,
     by_default=False,
     needs_sizes=True,

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["bools_to_arrow", "distinct_codes", "is_null", "texts_to_arrow", "to_arrow", "to_numpy"]
+__all__ = [
+    "bools_to_arrow",
+    "distinct_codes",
+    "is_null",
+    "long_texts",
+    "text_bytes",
+    "texts_to_arrow",
+    "to_arrow",
+    "to_numpy",
+]
 
 
 def to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
@@ -45,6 +54,22 @@ def texts_to_arrow(texts: Sequence[str]) -> pa.Array:
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(pa.string(), len(texts), buffers)
+
+
+def long_texts(texts: Sequence[str]) -> pa.Array:
+    """Arrow strings that may have more than two gigabytes together."""
+    encoded = [text.encode() for text in texts]
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum([len(text) for text in encoded], out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.large_string(), len(texts), buffers)
+
+
+def text_bytes(texts: pa.Array) -> memoryview:
+    """The bytes of (n,) long Arrow strings without nulls, one after another."""
+    _, offsets, data = texts.buffers()
+    bounds = np.frombuffer(offsets, np.int64, len(texts) + 1, 8 * texts.offset)
+    return memoryview(data or b"")[int(bounds[0]) : int(bounds[-1])]
 
 
 def bools_to_arrow(values: np.ndarray) -> pa.Array:

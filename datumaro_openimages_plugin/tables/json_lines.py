@@ -22,6 +22,7 @@ from datumaro_openimages_plugin.sources.packed import open_table
 from datumaro_openimages_plugin.tables.arrays import texts_to_arrow
 from datumaro_openimages_plugin.tables.tables import Column, OnError, Rows
 from datumaro_openimages_plugin.writing.row_order import RowOrder
+from datumaro_openimages_plugin.writing.row_places import RowPlaces
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.annotations.origin import Origin
@@ -265,12 +266,8 @@ class JsonLinesSink:
             self._file = open(self._written, "wb")  # noqa: SIM115 (closed by `close`)
         end = (self._line_end or "\n").encode()
         self._file.writelines(line + end for line in lines)
-        self._order.read(origins or [None] * len(lines))
+        self._order.read(RowPlaces.of_origins(origins or [None] * len(lines)))
         self.count += len(lines)
-
-    def text_lines(self, lines: list[str]) -> None:
-        """Writes lines."""
-        self.raw_lines([line.encode("utf-8") for line in lines])
 
     def row(self, fields: Mapping[str, Any], origin: Origin | None = None) -> None:
         """Writes an object."""

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.tables.row_spans import RowSpans
 
 __all__ = ["RowText"]
 
@@ -75,18 +76,27 @@ class RowText:
         Raises:
             FormatError: The file was changed in place since it was read.
         """
+        return self.spans(rows).lines()
+
+    def spans(self, rows: np.ndarray) -> RowSpans:
+        """Some rows, as bytes that have them; quick where rows lie together.
+
+        Raises:
+            FormatError: The file was changed in place since it was read.
+        """
         if not len(rows):
-            return []
+            return RowSpans(b"", rows, rows)
         offsets = self._row_offsets()
         self._check_unchanged()
         starts, stops = offsets[rows], offsets[rows + 1]
         base, end = int(starts.min()), int(stops.max())
         if end - base > max(_BLOCK, 4 * int((stops - starts).sum())):
-            sizes = zip(starts.tolist(), (stops - starts).tolist(), strict=True)
-            return [self._read_at(start, size).rstrip(b"\r\n") for start, size in sizes]
-        block = self._read_at(base, end - base)
-        bounds = zip((starts - base).tolist(), (stops - base).tolist(), strict=True)
-        return [block[start:stop].rstrip(b"\r\n") for start, stop in bounds]
+            sizes = stops - starts
+            places = zip(starts.tolist(), sizes.tolist(), strict=True)
+            stops = np.cumsum(sizes)
+            data = b"".join([self._read_at(start, size) for start, size in places])
+            return RowSpans(data, stops - sizes, stops)
+        return RowSpans(self._read_at(base, end - base), starts - base, stops - base)
 
     @property
     def count(self) -> int:

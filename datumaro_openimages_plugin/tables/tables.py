@@ -64,6 +64,7 @@ class CsvTable:
         #: The bytes of a row, and of some rows, without their line ends; the fields of a row.
         self.raw = self._text.raw
         self.raws = self._text.raws
+        self.spans = self._text.spans
         self.blocks = self._text.blocks
         self.values = self._text.values
 

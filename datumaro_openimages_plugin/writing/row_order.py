@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from datumaro_openimages_plugin.tables.row_text import row_starts
 from datumaro_openimages_plugin.tables.rows import TableRows
-
-if TYPE_CHECKING:
-    from datumaro_openimages_plugin.annotations.origin import Origin
+from datumaro_openimages_plugin.writing.row_places import RowPlaces
 
 __all__ = ["RowOrder"]
 
@@ -41,9 +37,9 @@ class RowOrder:
         else:
             self._add_runs(np.array([-1]), np.array([count]))
 
-    def read(self, origins: Sequence[Origin | None]) -> None:
-        """Takes note of rows, each with where it was read, or None."""
-        keys = self._keys_of(origins)
+    def read(self, places: RowPlaces) -> None:
+        """Takes note of rows, each with where it was read, if it was."""
+        keys = self._keys_of(places)
         known = np.flatnonzero(keys >= 0)
         if not len(known):
             self.new(len(keys))
@@ -61,20 +57,18 @@ class RowOrder:
         self._keys.append(keys.astype(np.int64))
         self._counts.append(counts.astype(np.int64))
 
-    def _keys_of(self, origins: Sequence[Origin | None]) -> np.ndarray:
+    def _keys_of(self, places: RowPlaces) -> np.ndarray:
         """(n,) int64: a number that grows with the row, source by source; -1 for new rows."""
-        rows = np.array([-1 if origin is None else origin.row for origin in origins], np.int64)
-        sources = [None if origin is None else origin.source for origin in origins]
-        for source in {id(source): source for source in sources}.values():
+        first = np.full(len(places.sources) + 1, -1, np.int64)  # the last is that of new rows
+        for number, source in enumerate(places.sources):
             # A row on its own, from a pickle, no longer tells what was before it.
-            if isinstance(source, TableRows) and not any(s is source for s in self._sources):
-                self._sources.append(source)
-            number = next((i for i, known in enumerate(self._sources) if known is source), None)
-            if number == 0 and len(set(map(id, sources))) == 1:
-                break  # the common case
-            here = np.array([one is source for one in sources])
-            rows[here] = -1 if number is None else rows[here] + (number << _SOURCE_BITS)
-        return rows
+            if isinstance(source, TableRows):
+                if not any(known is source for known in self._sources):
+                    self._sources.append(source)
+                at = next(i for i, known in enumerate(self._sources) if known is source)
+                first[number] = at << _SOURCE_BITS
+        start = first[places.which]
+        return np.where(start < 0, -1, start + places.rows)
 
     def restore(self, path: str, start: int, quoted: bool = True) -> None:
         """Puts a written table's rows in the order that they were read in.

@@ -7,44 +7,33 @@ are taken apart field by field, since the fields that did not change must come b
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.annotations import extras
-from datumaro_openimages_plugin.annotations.extras import column_text
+from datumaro_openimages_plugin.tables.arrays import long_texts, text_bytes, to_arrow
 from datumaro_openimages_plugin.tables.rows import TableRows
-from datumaro_openimages_plugin.writing.sinks import Sink, csv_line
+from datumaro_openimages_plugin.tables.tables import CsvTable
+from datumaro_openimages_plugin.writing.attribute_keys import AttributeKeys
+from datumaro_openimages_plugin.writing.row_batch import RowBatch, bytes_of_texts
+from datumaro_openimages_plugin.writing.row_places import RowPlaces
+from datumaro_openimages_plugin.writing.sinks import CsvSink, Sink, csv_line
 from datumaro_openimages_plugin.writing.writing import Refuse, missing_label
 
 __all__ = ["RowWriter"]
 
 _BUFFERED = 8192  # annotations rendered together
-_REMEMBERED = 100_000  # attributes whose texts are remembered
-
-
-class _Key(NamedTuple):
-    """What an annotation's attributes come to; equal attributes share one.
-
-    Args:
-        texts: The text of the attribute columns.
-        values: Their values, as the columns of a table that was read have them.
-        extra: Texts of columns beyond these, by column.
-        unknown: Names of attributes that have no column.
-    """
-
-    texts: tuple[str, ...]
-    values: tuple[Any, ...]
-    extra: dict[str, str]
-    unknown: tuple[str, ...]
+_attributes_of, _label_of = attrgetter("attributes"), attrgetter("label")
 
 
 class RowWriter:
-    """Common to labels and boxes: buffering, and what is known of equal attributes.
+    """Common to labels and boxes: buffering, and which rows are written in which way.
 
     Args:
         sink: The table.
@@ -58,229 +47,213 @@ class RowWriter:
     ROWS_OF: frozenset[str]
     ATTRIBUTES: frozenset[str]
     EXTRA: Mapping[str, str]
-    #: Columns of `_Key.values`.
+    #: Columns of `AttributeKey.values`.
     COLUMNS: tuple[str, ...]
 
     def __init__(
         self, sink: Sink, label_names: Sequence[str], refuse: Refuse, lost: Counter[str]
     ) -> None:
+        assert isinstance(sink, CsvSink)
         self._sink = sink
         self._label_names = label_names
         self._refuse = refuse
         self._lost = lost
-        self._label_count = len(label_names)
-        self._quoted: tuple[list[str], list[str]] = [], []
-        self._known: dict[Any, _Key] = {}
+        self._quoted: tuple[list[str], Any] = [], long_texts([])
+        self._keys = AttributeKeys(self._texts, self.ATTRIBUTES, self.EXTRA)
         self._clear()
 
     def _clear(self) -> None:
         self._annotations: list[Any] = []
-        self._keys: list[_Key] = []
         self._items: list[DatasetItem] = []
-        self._ids: list[str] = []
         self._sizes: list[tuple[int, int] | None] = []
-        self._resized: list[bool] = []
+        self._counts: list[int] = []
 
     def add(self, annotations: list[Any], item: DatasetItem, size: tuple[int, int] | None) -> None:
         """Takes annotations of one item to write; those that cannot be are refused."""
-        try:
-            # One flat tuple each: nested ones would keep the garbage collector busy. The class
-            # of the score is part of it, since True equals 1 and is no score.
-            flat = [
-                (*d, *d.values(), d.get("score").__class__)
-                for d in [annotation.attributes for annotation in annotations]
-            ]
-            keys = [self._known[key] for key in flat]
-            indices = [annotation.label for annotation in annotations]
-            if min(indices) < 0 or max(indices) >= self._label_count:
-                raise KeyError
-        except (KeyError, TypeError):
-            annotations, keys = self._one_by_one(annotations, item)
-        image_id = item.id if item.id.isalnum() else csv_line([item.id])
-        count = len(annotations)
+        self.add_items(annotations, [item], [size], [len(annotations)])
+
+    def add_items(
+        self,
+        annotations: list[Any],
+        items: Sequence[DatasetItem],
+        sizes: Sequence[tuple[int, int] | None],
+        counts: Sequence[int],
+    ) -> None:
+        """Takes annotations of some items, as `add` does: ``counts[i]`` of ``items[i]``."""
         self._annotations += annotations
-        self._keys += keys
-        self._items += [item] * count
-        self._ids += [image_id] * count
-        self._sizes += [size] * count
-        self._resized += [_is_resized(item, size)] * count
+        self._items += items
+        self._sizes += sizes
+        self._counts += counts
         if len(self._annotations) >= _BUFFERED:
             self.flush()
 
-    def _one_by_one(
-        self, annotations: list[Any], item: DatasetItem
-    ) -> tuple[list[Any], list[_Key]]:
-        """Those of the annotations that can be written, and their keys."""
-        good, keys = [], []
-        for annotation in annotations:
-            attributes = annotation.attributes
-            try:
-                label = annotation.label
-                if label is None or not 0 <= label < self._label_count:
-                    raise ValueError(missing_label(label, self._label_count))
-                key = self._key(attributes)
-            except ValueError as error:
-                self._refuse(error, item, annotation)
-                continue
-            if not key.unknown and len(self._known) < _REMEMBERED:
-                with contextlib.suppress(TypeError):  # some value cannot be hashed
-                    flat = (*attributes, *attributes.values(), attributes.get("score").__class__)
-                    self._known[flat] = key
-            for name in key.unknown:
-                self._lost[f"{name!r} attributes of {self.KIND} annotations"] += 1
-            good.append(annotation)
-            keys.append(key)
-        return good, keys
+    def flush(self) -> None:
+        """Writes what was taken."""
+        batch = self._taken()
+        if not len(batch):
+            return
+        extra = self._keys.have_extra(batch.key)
+        if not extra.any() and (batch.places.which < 0).all():
+            at, texts = self._render(batch, np.arange(len(batch)), self._sink.line_end)
+            if len(at):
+                self._sink.block(text_bytes(texts), len(at))
+        else:
+            self._write_mixed(batch, ~extra)
 
-    def _key(self, attributes: dict[str, Any]) -> _Key:
-        extra = {
-            column: column_text(name, attributes[name])
-            for name, column in self.EXTRA.items()
-            if name in attributes
-        }
-        unknown = [
-            name
-            for name, value in attributes.items()
-            if name not in self.ATTRIBUTES
-            and name not in self.EXTRA
-            # CVAT gives every box one; a turned box does not come here.
-            and not (name == "rotation" and value == 0)
-        ]
-        texts, values = self._texts(attributes)
-        return _Key(texts, values, extra, tuple(unknown))
+    def _taken(self) -> RowBatch:
+        """What was taken and can be written, as columns."""
+        annotations, items, sizes = self._annotations, self._items, self._sizes
+        item = np.repeat(np.arange(len(items)), self._counts)
+        self._clear()
+        key = self._keys.of(list(map(_attributes_of, annotations)))
+        label = _whole_numbers(list(map(_label_of, annotations)))
+        good = (label >= 0) & (label < len(self._label_names)) & ~self._keys.are_bad(key)
+        if not good.all():
+            for at in np.flatnonzero(~good).tolist():
+                error = self._keys.error(int(key[at]))
+                if not 0 <= label[at] < len(self._label_names):
+                    reason = missing_label(annotations[at].label, len(self._label_names))
+                    error = ValueError(reason)
+                self._refuse(error, items[item[at]], annotations[at])
+            annotations = [annotations[at] for at in np.flatnonzero(good).tolist()]
+            item, label, key = item[good], label[good], key[good]
+        for name, count in self._keys.unknown(key):
+            self._lost[f"{name!r} attributes of {self.KIND} annotations"] += count
+        places = RowPlaces.of_annotations(annotations).only(self.ROWS_OF)
+        return RowBatch(annotations, items, sizes, item, label, key, places)
 
     def _texts(self, attributes: dict[str, Any]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         """Texts and values of the attribute columns."""
         raise NotImplementedError
 
-    def flush(self) -> None:
-        """Writes what was taken."""
-        if not self._annotations:
-            return
-        origins = [self._origin(annotation) for annotation in self._annotations]
-        extra = any(key.extra for key in {id(key): key for key in self._keys}.values())
-        if not extra and not any(origins):
-            at, texts = self._render(np.arange(len(origins)))
-            del at
-            self._sink.text_lines(texts)
-        else:
-            self._write_mixed(origins)
-        self._clear()
+    def _write_mixed(self, batch: RowBatch, plain: np.ndarray) -> None:
+        """Writes annotations of which some were read, in their order.
 
-    def _origin(self, annotation: Any) -> Any:
-        """The annotation's origin, if it is a row with the columns of this kind."""
-        origin = getattr(annotation, "origin", None)
-        return origin if origin is not None and origin.source.kind in self.ROWS_OF else None
-
-    def _write_mixed(self, origins: list[Any]) -> None:
-        """Writes annotations of which some were read, in their order."""
-        lines: list[bytes | None] = [None] * len(origins)
-        sources = [None if origin is None else origin.source for origin in origins]
+        Args:
+            batch: The annotations.
+            plain: (n,) bool: whether one has no attribute for a column beyond the ordinary ones.
+        """
+        lines: list[bytes | None] = [None] * len(batch)
+        places = batch.places
         # Rows of a table that is in memory are compared by columns, single rows one by one.
-        kinds = np.array([0 if s is None else 1 + isinstance(s, TableRows) for s in sources])
-        shows = {id(s) for s in sources if s is not None and s.dataset.show_columns}
-        plain = np.array([not key.extra for key in self._keys])
-        if shows:
-            plain &= np.array([id(source) not in shows for source in sources])
-        changed = [np.flatnonzero((kinds == 1) | ((kinds == 0) & ~plain))]
-        tables = {id(s): s for s in sources if isinstance(s, TableRows)}
-        for table in tables.values():
-            at = np.flatnonzero([source is table for source in sources])
+        changed = [np.flatnonzero((places.which < 0) & ~plain)]
+        for number, source in enumerate(places.sources):
+            at = np.flatnonzero(places.which == number)
+            if not isinstance(source, TableRows) or source.dataset.show_columns:
+                changed.append(at)
+                continue
             still = at[plain[at]]
-            changed += [at[~plain[at]], self._unchanged(still, table, origins, lines)]
-        self._changed(np.concatenate(changed), origins, lines)
-        texts: list[str] = []
-        at = np.flatnonzero((kinds == 0) & plain)
-        if len(at):
-            at, texts = self._render(at)
-        for place, text in zip(at.tolist(), texts, strict=True):
-            lines[place] = text.encode("utf-8")
-        written = [(line, origins[i]) for i, line in enumerate(lines) if line is not None]
-        self._sink.raw_lines([line for line, _ in written], [origin for _, origin in written])
+            rest = self._unchanged(batch, still, source, lines)
+            if rest is None:
+                return
+            changed += [at[~plain[at]], rest]
+        self._changed(batch, np.concatenate(changed), lines)
+        new = np.flatnonzero((places.which < 0) & plain)
+        if len(new):
+            new, texts = self._render(batch, new, "")
+            for place, text in zip(new.tolist(), bytes_of_texts(texts), strict=True):
+                lines[place] = text
+        written = np.array([line is not None for line in lines], bool)
+        if written.any():
+            end = self._sink.line_end.encode()
+            data = end.join([line for line in lines if line is not None]) + end
+            self._sink.block(data, int(written.sum()), places.at(written))
 
     def _unchanged(
-        self, at: np.ndarray, source: TableRows, origins: list[Any], lines: list[bytes | None]
-    ) -> np.ndarray:
-        """Writes the rows that still hold; gives the positions of those that do not."""
+        self, batch: RowBatch, at: np.ndarray, source: TableRows, lines: list[bytes | None]
+    ) -> np.ndarray | None:
+        """Renders the rows that still hold; gives the positions of those that do not.
+
+        None where all of the batch was written already.
+        """
         if not len(at):
             return at
-        rows = np.array([origins[i].row for i in at.tolist()], np.int64)
-        same = self._holds(at, source, rows)
-        positions = at.tolist()
+        rows = batch.places.rows[at]
+        same = self._holds(batch, at, source, rows)
+        starts = [csv_line([item.id, ""]).encode("utf-8") for item in batch.items]
         for table, local, chosen in source.by_table(rows):
-            if table.header[0] != "ImageID":
+            assert isinstance(table, CsvTable)
+            accepted = self._sink.accepts_raw(table.header, table.line_end)
+            if table.header[0] != "ImageID" or not accepted:
                 same[chosen] = False
                 continue
-            if not self._sink.accepts_raw(table.header, table.line_end):
-                same[chosen] = False
             keep = np.flatnonzero(same[chosen])
-            raws = table.raws(local[keep])
-            item, start = None, b""
-            for index, raw in zip(chosen[keep].tolist(), raws, strict=True):
-                place = positions[index]
-                if self._items[place] is not item:
-                    item = self._items[place]
-                    start = csv_line([item.id, ""]).encode("utf-8")
-                if raw.startswith(start):
-                    lines[place] = raw
-                else:
-                    same[index] = False
+            spans = table.spans(local[keep])
+            own = spans.begin_with(starts, batch.item[at[chosen[keep]]])
+            same[chosen[keep[~own]]] = False
+            if len(own) == len(batch) and own.all():
+                block = spans.block(self._sink.line_end)
+                if block is not None:
+                    self._sink.block(block, len(batch), batch.places)
+                    return None
+            for place, line in zip(at[chosen[keep[own]]].tolist(), spans.lines(own), strict=True):
+                lines[place] = line
         return at[~same]
 
-    def _holds(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:
+    def _holds(
+        self, batch: RowBatch, at: np.ndarray, source: TableRows, rows: np.ndarray
+    ) -> np.ndarray:
         """(n,) bool: whether rows still say what the annotations at ``at`` say, ids aside."""
         raise NotImplementedError
 
-    def _quoted_names(self) -> list[str]:
+    def _quoted_names(self) -> pa.Array:
         """The names of labels as fields of a row."""
         if self._quoted[0] != self._label_names:
             names = list(self._label_names)
-            self._quoted = names, [csv_line([name]) for name in names]
+            self._quoted = names, long_texts([csv_line([name]) for name in names])
         return self._quoted[1]
 
-    def _same_label(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:
+    def _first_columns(self, batch: RowBatch, at: np.ndarray, source: str) -> tuple[pa.Array, ...]:
+        """The columns ``ImageID`` and ``Source``, as one, and ``LabelName``."""
+        ids = long_texts([csv_line([item.id, source]) for item in batch.items])
+        names = self._quoted_names().take(to_arrow(batch.label[at]))
+        return ids.take(to_arrow(batch.item[at])), names
+
+    def _same_label(
+        self, batch: RowBatch, at: np.ndarray, source: TableRows, rows: np.ndarray
+    ) -> np.ndarray:
         label = np.array(source.values["LabelName"] or [0])[source.code["LabelName"][rows]]
-        current = np.array([self._annotations[i].label for i in at.tolist()])
         if source.label_names == self._label_names:
-            return label == current  # type: ignore[no-any-return]
+            return label == batch.label[at]  # type: ignore[no-any-return]
         now = {name: index for index, name in enumerate(self._label_names)}
         then = np.array([now.get(name, -1) for name in source.label_names] or [-1])
-        return then[label] == current
+        return then[label] == batch.label[at]  # type: ignore[no-any-return]
 
-    def _same_key(self, at: np.ndarray, source: TableRows, rows: np.ndarray) -> np.ndarray:
+    def _same_attributes(
+        self, batch: RowBatch, at: np.ndarray, source: TableRows, rows: np.ndarray
+    ) -> np.ndarray:
         """Whether the attribute columns' values are those of the annotations' attributes."""
         same = np.ones(len(at), bool)
-        keys = [self._keys[i] for i in at.tolist()]
-        distinct = {id(key): key for key in keys}
-        code_of = {key_id: n for n, key_id in enumerate(distinct)}
-        key_codes = np.array([code_of[id(key)] for key in keys])
+        keys, which = self._keys.distinct(batch.key[at])
         for position, column in enumerate(self.COLUMNS):
             code = {value: n for n, value in enumerate(source.values[column])}
-            wanted = np.array([code.get(key.values[position], -2) for key in distinct.values()])
-            same &= source.code[column][rows] == wanted[key_codes]
+            wanted = np.array([code.get(key.values[position], -2) for key in keys])
+            same &= source.code[column][rows] == wanted[which]
         return same
 
-    def _changed(self, at: np.ndarray, origins: list[Any], lines: list[bytes | None]) -> None:
+    def _changed(self, batch: RowBatch, at: np.ndarray, lines: list[bytes | None]) -> None:
         """Renders annotations field by field: read and changed since, or with extra columns."""
         for i in at.tolist():
-            item = self._items[i]
-            annotation = self._annotations[i]
+            item, annotation = batch.item_of(i), batch.annotations[i]
+            origin = batch.places.origin(i)
             label = self._label_names[annotation.label]
-            old = {} if origins[i] is None else origins[i].fields
+            old = {} if origin is None else origin.fields
             try:
-                fields = self._fields(annotation, label, item.id, self._sizes[i], old, origins[i])
+                fields = self._fields(annotation, label, item.id, batch.size_of(i), old, origin)
             except ValueError as error:
                 self._refuse(error, item, annotation)
                 continue
             if fields is None:
                 continue
-            if self._resized[i]:
+            if batch.is_resized[i]:
                 fields |= self._of_other_size(fields)
-            extra = self._keys[i].extra
-            fields |= extras.columns_over(extra, self.EXTRA, origins[i], self._default)
-            origin = origins[i]
-            same = fields == old and self._sink.accepts_raw(list(old), origin.line_end)
-            lines[i] = (origin.raw if same else None) or self._sink.line(fields)
+            extra = self._keys.extra(int(batch.key[i]))
+            fields |= extras.columns_over(extra, self.EXTRA, origin, self._default)
+            same = fields == old and origin is not None
+            if same and self._sink.accepts_raw(list(old), origin.line_end):  # type: ignore[union-attr]
+                lines[i] = origin.raw  # type: ignore[union-attr]
+            if lines[i] is None:
+                lines[i] = self._sink.line(fields)
 
     def _fields(
         self,
@@ -301,12 +274,26 @@ class RowWriter:
         """The columns of a row that cannot hold where its image has got another size."""
         return {}
 
-    def _render(self, at: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        """Renders new annotations: the positions of those that can be written, and their rows."""
+    def _render(
+        self, batch: RowBatch, at: np.ndarray, line_end: str
+    ) -> tuple[np.ndarray, pa.Array]:
+        """Renders new annotations: the positions of those that can be written, and their rows.
+
+        Args:
+            batch: Annotations.
+            at: The positions of those to render.
+            line_end: What stands at the end of each row.
+        """
         raise NotImplementedError
 
 
-def _is_resized(item: DatasetItem, size: tuple[int, int] | None) -> bool:
-    """Whether an item's image has another size than it was imported with."""
-    origin = getattr(item, "origin", None)
-    return origin is not None and origin.size is not None and origin.size != size
+def _whole_numbers(values: list[Any]) -> np.ndarray:
+    """(n,) whole numbers; -1 for what is none or beyond all measure."""
+    found = np.array(values)
+    if found.dtype.kind in "iu" and found.ndim == 1:
+        return found.astype(np.int64)
+    limit = 1 << 62
+    return np.array(
+        [v if isinstance(v, (int, np.integer)) and -limit < v < limit else -1 for v in values],
+        np.int64,
+    )

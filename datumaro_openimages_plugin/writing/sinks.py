@@ -6,9 +6,10 @@ import csv
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from datumaro_openimages_plugin.writing.row_order import RowOrder
+from datumaro_openimages_plugin.writing.row_places import RowPlaces
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.annotations.origin import Origin
@@ -46,9 +47,6 @@ class Sink(Protocol):
 
     def raw_lines(self, lines: list[bytes], origins: Sequence[Origin | None] | None = None) -> None:
         """Writes rows that are rendered already; each goes where it was read, if it was."""
-
-    def text_lines(self, lines: list[str]) -> None:
-        """Writes rows that are rendered already."""
 
     def row(self, fields: Mapping[str, str], origin: Origin | None = None) -> None:
         """Writes a row; columns that it lacks get their default."""
@@ -113,15 +111,27 @@ class CsvSink:
         """Writes a row as it stood in its file; ``origin`` tells where that was."""
         self.raw_lines([line], [origin])
 
-    def text_lines(self, lines: list[str]) -> None:
-        """Writes rows that are rendered already."""
-        if lines:
-            self._flush()
-            self.count += len(lines)
-            self._order.new(len(lines))
-            end = self._line_end or "\n"
-            assert self._file is not None
-            self._file.write((end.join(lines) + end).encode("utf-8"))
+    @property
+    def line_end(self) -> str:
+        """How lines end."""
+        return self._line_end or "\n"
+
+    def block(self, data: Any, count: int, places: RowPlaces | None = None) -> None:
+        """Writes rows that are rendered already, each with its line end.
+
+        Args:
+            data: Their bytes.
+            count: How many there are, at least one.
+            places: Where they were read, None for new ones.
+        """
+        self._flush()
+        self.count += count
+        assert self._file is not None
+        self._file.write(data)
+        if places is None:
+            self._order.new(count)
+        else:
+            self._order.read(places)
 
     def raw_lines(self, lines: list[bytes], origins: Sequence[Origin | None] | None = None) -> None:
         """Writes rows that are rendered already; each goes where it was read, if it was."""
@@ -156,11 +166,11 @@ class CsvSink:
         if self._file is None:
             self._written = self._path()
             self._file = open(self._written, "wb")  # noqa: SIM115 (closed by `close`)
-            header = csv_line(self.columns) + (self._line_end or "\n")
+            header = csv_line(self.columns) + self.line_end
             self._start = self._file.write(header.encode("utf-8"))
-        end = (self._line_end or "\n").encode()
+        end = self.line_end.encode()
         self._file.write(end.join(self._lines) + end if self._lines else b"")
-        self._order.read(self._origins)
+        self._order.read(RowPlaces.of_origins(self._origins))
         self._lines, self._origins = [], []
 
     def open(self) -> None:
@@ -189,7 +199,7 @@ class CsvSink:
         assert self._written is not None
         narrow = self._written + ".narrow"
         os.replace(self._written, narrow)
-        end = self._line_end or "\n"
+        end = self.line_end
         with (
             open(narrow, encoding="utf-8", newline="") as old,
             open(self._written, "w", encoding="utf-8", newline="") as new,

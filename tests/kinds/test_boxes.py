@@ -57,4 +57,4 @@ def test_columns_of_coordinates_are_the_texts_of_single_ones():
         columns = coordinate_columns(these, sizes)
         for texts, (at, size) in zip(columns, ((0, 1), (2, 1), (1, 0), (3, 0)), strict=True):
             frac = these[:, at] / sizes[:, size]
-            assert texts == [coordinate_text(value) for value in frac.tolist()]
+            assert texts.to_pylist() == [coordinate_text(value) for value in frac.tolist()]
