@@ -101,11 +101,12 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         self._policy = None if ctx is None else ctx.error_policy
         self._error: FormatError | None = None
         from datumaro_openimages_plugin.progress import reporter_of
-        from datumaro_openimages_plugin.reading.choice import Choice
+        from datumaro_openimages_plugin.reading.choice import choice_of
         from datumaro_openimages_plugin.reading.one_state import read_in_one_state
         from datumaro_openimages_plugin.reading.reader import Reader
 
-        chosen = Choice(**choice)
+        others = ("image_meta", "label_names", "show_columns", "keep_attributes")
+        chosen = choice_of(choice, others)
         self._arguments = (
             path,
             {

@@ -6,7 +6,10 @@ import os
 import posixpath
 from typing import TYPE_CHECKING, Any
 
+import cv2
+
 from datumaro_openimages_plugin._host import DatasetItem, Image, encoded_bytes, is_plain_file
+from datumaro_openimages_plugin.errors import SaveError
 from datumaro_openimages_plugin.images.picture_headers import picture_size
 from datumaro_openimages_plugin.writing.layout import IMAGES_DIR
 from datumaro_openimages_plugin.writing.target import Target
@@ -105,7 +108,13 @@ class ImageFiles:
             with open(self._target.path(rel), "wb") as file:
                 file.write(data)
             return
-        media.save(self._target.path(rel))
+        try:
+            media.save(self._target.path(rel))
+        except cv2.error as error:
+            raise SaveError(
+                f"the picture of {rel} cannot be written as {ext!r}; give an image_ext that OpenCV"
+                f" writes, such as .jpg or .png ({error.err})"
+            ) from None
 
     def name(self, item: DatasetItem) -> str:
         """Where an item's picture goes: where it is, if it is saved in place, else by its id."""

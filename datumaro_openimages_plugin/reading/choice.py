@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Kind
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable
 
-__all__ = ["Choice", "add_arguments", "unknown_name"]
+__all__ = ["Choice", "add_arguments", "choice_of", "unknown_name"]
 
 _CLOSE = 5  # names that a message suggests
 
@@ -143,6 +143,24 @@ def unknown_name(
     else:
         hint = "no name is close to it"
     return OptionError(f"there is no {what} {name!r}; {hint}")
+
+
+def choice_of(options: Mapping[str, Any], others: Sequence[str]) -> Choice:
+    """The choice that some options of an import make.
+
+    Args:
+        options: Name -> value.
+        others: What an import has for options besides.
+
+    Raises:
+        TypeError: There is no such option.
+        OptionError: A name or number means nothing.
+    """
+    known = [field.name for field in fields(Choice)]
+    for name in options:
+        if name not in known:
+            raise TypeError(str(unknown_name("option", name, [*known, *others], show_all=True)))
+    return Choice(**options)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -80,13 +80,15 @@ def cut(subset: Subset, progress: Progress = lambda things, _: things) -> Cut:
         OptionError: The choice names something that is not there.
         FormatError: A file of the dataset is damaged as a whole.
     """
-    _begin(subset)
+    begun = _is_begun(subset)
     done = Cut()
     damaged: list[FormatError] = []
     reader = Reader(subset.dataset, None, damaged.append, choice=_with_every_kind(subset))
     done.images, done.damaged = len(reader.images), len(damaged)
     if not done.images:
         raise OptionError("no image is chosen; choose less narrowly")
+    if not begun:
+        _begin(subset)
     copier = _Copier(subset, reader.files.source, done)
     for name, target in progress(list(_media(reader, subset, done)), "copying"):
         copier.file(name, target)
@@ -109,36 +111,54 @@ def _with_every_kind(subset: Subset) -> Choice:
     return replace(choice, kinds=tuple(KINDS_BY_NAME))
 
 
-def _begin(subset: Subset) -> None:
-    """Makes the target, or finds there what an earlier run of the same cut left.
+def _is_begun(subset: Subset) -> bool:
+    """Whether the target has what an earlier run of the same cut left; else it is free.
 
     Raises:
         SaveError: Something else is there.
     """
     if not os.path.exists(subset.dataset):
         raise FileNotFoundError(2, "there is no such folder or zip", subset.dataset)
-    described = {**asdict(subset), "dataset": os.path.realpath(subset.dataset)}
-    described.pop("target")
-    text = json.dumps(described, default=str, sort_keys=True)
     marker = os.path.join(subset.target, MARKER)
     try:
-        os.makedirs(subset.target, exist_ok=True)
         if os.path.exists(marker):
             with open(marker, encoding="utf-8") as file:
-                if file.read() != text:
-                    raise SaveError(
-                        "another cut was begun here; finish it or remove the folder",
-                        file=subset.target,
-                    )
-            return
-        if os.listdir(subset.target):
+                if file.read() == _described(subset):
+                    return True
+            raise SaveError(
+                "another cut was begun here; finish it or remove the folder", file=subset.target
+            )
+        if os.path.exists(subset.target) and os.listdir(subset.target):
             raise SaveError("the folder is not empty; give a new one", file=subset.target)
-        with open(marker, "w", encoding="utf-8") as file:
-            file.write(text)
     except OSError as error:
-        if isinstance(error, SaveError):
-            raise
-        raise SaveError(f"cannot be written: {error.strerror}", file=subset.target) from None
+        raise _unwritable(error, subset) from None
+    return False
+
+
+def _begin(subset: Subset) -> None:
+    """Makes the target, once it is known that there is something to put there.
+
+    Raises:
+        SaveError: It cannot be made.
+    """
+    try:
+        os.makedirs(subset.target, exist_ok=True)
+        with open(os.path.join(subset.target, MARKER), "w", encoding="utf-8") as file:
+            file.write(_described(subset))
+    except OSError as error:
+        raise _unwritable(error, subset) from None
+
+
+def _described(subset: Subset) -> str:
+    described = {**asdict(subset), "dataset": os.path.realpath(subset.dataset)}
+    described.pop("target")
+    return json.dumps(described, default=str, sort_keys=True)
+
+
+def _unwritable(error: OSError, subset: Subset) -> OSError:
+    if isinstance(error, SaveError):
+        return error
+    return SaveError(f"cannot be written: {error.strerror}", file=subset.target)
 
 
 class _Copier:

@@ -8,6 +8,7 @@ import pytest
 from datumaro.components.dataset import Dataset
 
 from datumaro_openimages_plugin._host import DatasetItem, image_from_file
+from datumaro_openimages_plugin.errors import SaveError
 from datumaro_openimages_plugin.plugin import OpenImagesExporter
 
 
@@ -54,6 +55,14 @@ def test_pictures_to_convert_are_not_linked(tmp_path, dataset):
     for number in range(3):
         picture = cv2.imread(str(target / "images" / "train" / f"i{number}.png"))
         assert picture.shape == (4 + number, 6, 3)
+
+
+def test_an_extension_that_nothing_encodes(tmp_path, dataset):
+    with pytest.raises(SaveError, match=r"i0\.xyz cannot be written as '\.xyz'; give an image_ext"):
+        OpenImagesExporter.convert(
+            dataset, str(tmp_path / "out"), save_media=True, image_ext=".xyz"
+        )
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_zip_holds_copies(tmp_path, dataset):

@@ -258,8 +258,10 @@ def test_descendants_need_a_hierarchy(root):
 
 
 def test_an_unknown_option_is_no_choice(root):
-    with pytest.raises(TypeError, match="klasses"):
+    with pytest.raises(TypeError, match="no option 'klasses'; did you mean 'classes'"):
         OpenImagesExtractor(str(root), klasses=["Cat"])
+    with pytest.raises(TypeError, match="no option 'label_name'; did you mean 'label_names'"):
+        OpenImagesExtractor(str(root), label_name="display")
 
 
 def test_classes_are_also_found_by_the_names_that_labels_are_given(root):

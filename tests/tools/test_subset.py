@@ -143,6 +143,15 @@ def test_going_on_where_it_stopped(root, tmp_path, monkeypatch):
     assert files_of(target) == files_of(other)
 
 
+def test_a_choice_of_nothing_leaves_nothing(root, tmp_path):
+    target = tmp_path / "out"
+    for choice in (Choice(classes=["Nothing"]), Choice(classes=["Dog"], subsets=["validation"])):
+        with pytest.raises(OptionError):
+            cut(Subset(str(root), str(target), choice))
+        assert not target.exists()
+    cut(Subset(str(root), str(target), Choice()))
+
+
 def test_targets_that_hold_something(root, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine.txt").write_text("mine")
