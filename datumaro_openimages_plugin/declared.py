@@ -13,37 +13,34 @@ log = logging.getLogger(__name__)
 
 GROUP = "datumaro.plugins"
 
-#: Our own classes, for where no installed metadata declares them.
-_OWN = [
-    EntryPoint(name, f"{__package__}.{module}:{name}", GROUP)
-    for module, names in (
-        ("plugin", ("OpenImagesExtractor", "OpenImagesImporter", "OpenImagesExporter")),
-        (
-            "presets",
-            (
-                "OpenImagesCocoExtractor",
-                "OpenImagesCocoImporter",
-                "OpenImagesReadableExtractor",
-                "OpenImagesReadableImporter",
-                "OpenImagesYoloExtractor",
-                "OpenImagesYoloImporter",
-            ),
-        ),
-        (
-            "transforms",
-            (
-                "OpenImagesCrowds",
-                "OpenImagesDropBoxes",
-                "OpenImagesDropNegatives",
-                "OpenImagesExpand",
-                "OpenImagesKeepClasses",
-                "OpenImagesNames",
-                "OpenImagesSizes",
-            ),
-        ),
-    )
-    for name in names
-]
+_TRANSFORMS = {
+    "OpenImagesCrowds": "open_images_crowds",
+    "OpenImagesDropBoxes": "open_images_drop_boxes",
+    "OpenImagesDropNegatives": "open_images_drop_negatives",
+    "OpenImagesExpand": "open_images_expand",
+    "OpenImagesKeepClasses": "open_images_keep_classes",
+    "OpenImagesNames": "open_images_names",
+    "OpenImagesSizes": "open_images_sizes",
+}
+_DETECTED = [".csv", ".CSV", ".jsonl"]
+
+#: Our own classes -> NAME, type of plugin, and the extensions that detection goes by: all that
+#: Datumaro 1.x wants to know of a plugin that it loads when it is used.
+_KNOWN: dict[str, tuple[str, str, list[str]]] = {
+    "plugin:OpenImagesExtractor": ("open_images", "DatasetBase", []),
+    "plugin:OpenImagesImporter": ("open_images", "Importer", _DETECTED),
+    "plugin:OpenImagesExporter": ("open_images", "Exporter", []),
+    "presets:OpenImagesCocoExtractor": ("open_images_coco", "DatasetBase", []),
+    "presets:OpenImagesCocoImporter": ("open_images_coco", "Importer", []),
+    "presets:OpenImagesReadableExtractor": ("open_images_readable", "DatasetBase", []),
+    "presets:OpenImagesReadableImporter": ("open_images_readable", "Importer", []),
+    "presets:OpenImagesYoloExtractor": ("open_images_yolo", "DatasetBase", []),
+    "presets:OpenImagesYoloImporter": ("open_images_yolo", "Importer", []),
+    **{f"transforms:{cls}": (name, "Transform", []) for cls, name in _TRANSFORMS.items()},
+}
+
+#: Their entry points, for where no installed metadata declares them.
+_OWN = [EntryPoint(value.partition(":")[2], f"{__package__}.{value}", GROUP) for value in _KNOWN]
 
 #: Values of the entry points that were reported.
 _broken: set[str] = set()
@@ -75,23 +72,40 @@ def declared_plugins(eager: bool = False) -> list[Any]:
 
 
 def _registrable(entry_point: EntryPoint, eager: bool) -> Any:
+    try:
+        from datumaro.components.lazy_plugin import STR_TO_PLUGIN_TYPES, get_lazy_plugin
+    except ImportError:
+        return _loaded(entry_point)[0]
+    package, _, value = entry_point.value.partition(".")
+    known = _KNOWN.get(value) if package == __package__ else None
+    if known is not None and not eager:
+        name, kind, extensions = known  # to list them, they need not be imported
+    else:
+        plugin, kind = _loaded(entry_point)
+        if eager or kind not in STR_TO_PLUGIN_TYPES:
+            return plugin
+        name, extensions = plugin.NAME, None
+    options: dict[str, Any] = {}
+    if kind == "Importer" and "metadata" in inspect.signature(get_lazy_plugin).parameters:
+        found = plugin.get_file_extensions() if extensions is None else extensions
+        options["metadata"] = {"file_extensions": found}
+    path = f"{entry_point.module}.{entry_point.attr}"
+    return get_lazy_plugin(path, name, kind, **options)
+
+
+def _loaded(entry_point: EntryPoint) -> tuple[Any, str]:
+    """A plugin and its type.
+
+    Raises:
+        TypeError: It is none that this Datumaro can register.
+    """
     plugin = entry_point.load()
     kind = kind_of(plugin)
     if kind is None:
         raise TypeError("it is no plugin class of this Datumaro")
     if not getattr(plugin, "NAME", None):
         raise TypeError("it has no NAME")
-    try:
-        from datumaro.components.lazy_plugin import STR_TO_PLUGIN_TYPES, get_lazy_plugin
-    except ImportError:
-        return plugin
-    if eager or kind not in STR_TO_PLUGIN_TYPES:
-        return plugin
-    options: dict[str, Any] = {}
-    if kind == "Importer" and "metadata" in inspect.signature(get_lazy_plugin).parameters:
-        options["metadata"] = {"file_extensions": plugin.get_file_extensions()}
-    path = f"{entry_point.module}.{entry_point.attr}"
-    return get_lazy_plugin(path, plugin.NAME, kind, **options)
+    return plugin, kind
 
 
 def key_of(plugin: Any) -> tuple[str, str]:

@@ -119,7 +119,12 @@ def _with_declared(load: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any
         eager = not any(hasattr(plugin, "get_plugin_cls") for plugin in plugins)
         declared = declared_plugins(eager)
         keys = {key_of(plugin) for plugin in declared}
-        return [plugin for plugin in plugins if key_of(plugin) not in keys] + declared
+        names = {name for name, _ in keys}  # Datumaro has 300 plugins, and few of these names
+        return [
+            plugin
+            for plugin in plugins
+            if (getattr(plugin, "NAME", None) or "") not in names or key_of(plugin) not in keys
+        ] + declared
 
     return loaded
 

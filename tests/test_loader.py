@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import importlib
 import logging
@@ -212,6 +213,30 @@ def test_setup_cfg_declares_what_is_used_where_nothing_is_installed():
     assert in_setup_cfg == {entry_point.value for entry_point in declared._OWN}
     for entry_point in declared._OWN:
         assert declared.kind_of(entry_point.load()) is not None
+
+
+@on_1x
+def test_what_is_known_of_plugins_without_importing_them():
+    for entry_point in declared._OWN:
+        plugin = entry_point.load()
+        name, kind, extensions = declared._KNOWN[entry_point.value.partition(".")[2]]
+        assert (name, kind) == declared.key_of(plugin)
+        assert kind != "Importer" or extensions == plugin.get_file_extensions()
+
+
+@on_1x
+def test_listing_the_plugins_does_not_import_them():
+    printed = run(
+        """
+        import sys
+        from datumaro.components.environment import Environment
+        print("open_images" in Environment().importers)
+        print([name for name in sys.modules if name.startswith("datumaro_openimages_plugin")])
+        """
+    )
+    modules = ["", "._autoload", ".loader", ".declared"]
+    assert printed[0] == "True"
+    assert set(ast.literal_eval(printed[1])) == {f"datumaro_openimages_plugin{m}" for m in modules}
 
 
 # Datasets of other formats are detected as before

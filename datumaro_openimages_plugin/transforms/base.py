@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datumaro_openimages_plugin._host import AnnotationType, ItemTransform, LabelCategories
-from datumaro_openimages_plugin.annotations.origin import ImportedFrom
 from datumaro_openimages_plugin.errors import OptionError
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.annotations.imported import ImportedFrom
 
 __all__ = ["Transform", "chosen", "is_machine", "texts"]
 

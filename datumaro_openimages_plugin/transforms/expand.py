@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, annotations_list
-from datumaro_openimages_plugin.annotations.origin import ImportedFrom, copied
 from datumaro_openimages_plugin.transforms.base import Transform, chosen, is_machine, texts
 from datumaro_openimages_plugin.transforms.expansion import Expansion
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.annotations.imported import ImportedFrom
 
 __all__ = ["KINDS", "OpenImagesExpand", "expanded"]
 
@@ -154,6 +156,9 @@ def _count(made: Sequence[Any], label: int) -> int:
 
 
 def _copy(annotation: Any, label: int, groups: _Groups, occurrence: int) -> Any:
+    # Too much for a list of names.
+    from datumaro_openimages_plugin.annotations.origin import copied
+
     if annotation.type is _LABEL:
         return copied(annotation, label=label)
     # An id belongs to one annotation, and a group to one object.

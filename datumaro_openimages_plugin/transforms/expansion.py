@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from datumaro_openimages_plugin._host import LabelCategories
-from datumaro_openimages_plugin.annotations.origin import ImportedFrom
 from datumaro_openimages_plugin.classes.hierarchy import SUBCATEGORY, Hierarchy
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.annotations.imported import ImportedFrom
 
 __all__ = ["Expansion", "TreeExpansion", "label_names_of"]
 

@@ -7,13 +7,15 @@ import logging
 import re
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, renamed_labels
-from datumaro_openimages_plugin.annotations.origin import ImportedFrom
-from datumaro_openimages_plugin.classes.classes import ClassList, unique_display_names
 from datumaro_openimages_plugin.transforms.base import Transform, chosen
 from datumaro_openimages_plugin.transforms.expansion import label_names_of
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.annotations.imported import ImportedFrom
+    from datumaro_openimages_plugin.classes.classes import ClassList
 
 __all__ = ["OpenImagesNames", "file_names"]
 
@@ -68,6 +70,9 @@ class OpenImagesNames(Transform):
     def _prepare(self) -> tuple[dict[Any, Any], dict[str, str]]:
         """The categories, and LabelName -> the new name where it is another one."""
         if self._prepared is None:
+            # Too much for a list of names.
+            from datumaro_openimages_plugin.classes.classes import ClassList, unique_display_names
+
             chosen(_CHOICES, self._to, "to")
             labels, imported = self._labels(), self._imported()
             names = label_names_of(labels, imported)
