@@ -132,6 +132,7 @@ def _lines(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[bytes], by
 DAMAGES = (
     Damage("a byte order mark", lambda data: b"\xef\xbb\xbf" + data, "loads"),
     Damage("CR LF at the ends of lines", lambda data: data.replace(b"\n", b"\r\n"), "loads"),
+    Damage("CR CR LF at the ends of lines", lambda data: data.replace(b"\n", b"\r\r\n"), "loads"),
     Damage("no line end after the last row", lambda data: data[:-1], "loads"),
     Damage("empty lines", lambda data: data.replace(b"\n", b"\n\n"), "loads"),
     Damage(
@@ -151,7 +152,9 @@ DAMAGES = (
     Damage("semicolons or tabs for commas", lambda d: d.replace(b",", b";"), "file", "commas"),
     Damage("UTF-16", lambda data: data.decode().encode("utf-16"), "file", "UTF-8"),
     Damage("gzip under the name .csv", gzip.compress, "file", ".csv.gz"),
-    Damage("an empty file", lambda data: b"", "file", "empty"),
+    Damage("an empty file", lambda data: b"", "file", "is empty"),
+    Damage("an empty line before the header", lambda data: b"\n" + data, "file", "empty line"),
+    Damage("CR alone at the ends of lines", lambda d: d.replace(b"\n", b"\r"), "file", "CR alone"),
     Damage(
         "Latin-1", _second(lambda f: [b"\xe9", *f[1:]] if len(f[0]) < 9 else f), "file", "UTF-8"
     ),

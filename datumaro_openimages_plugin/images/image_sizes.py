@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 from collections.abc import Iterator, Mapping
 
@@ -12,6 +13,7 @@ from pyarrow import csv as pacsv
 
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.tables.arrays import texts_to_arrow, to_numpy
+from datumaro_openimages_plugin.tables.lent import batches
 
 __all__ = ["SizeTable", "image_meta_from_text", "image_meta_line"]
 
@@ -65,8 +67,8 @@ def _plain_image_meta(data: bytes) -> SizeTable | None:
         return None
     try:
         # `read_csv` goes through all Python objects that there are, in some versions of pyarrow.
-        reader = pacsv.open_csv(
-            pa.BufferReader(body),
+        read = batches(
+            io.BytesIO(body),
             read_options=pacsv.ReadOptions(column_names=["name", "height", "width"]),
             parse_options=pacsv.ParseOptions(delimiter=" ", quote_char=False),
             convert_options=pacsv.ConvertOptions(
@@ -74,7 +76,7 @@ def _plain_image_meta(data: bytes) -> SizeTable | None:
                 null_values=[],
             ),
         )
-        table = reader.read_all().combine_chunks()
+        table = pa.Table.from_batches(read).combine_chunks()
     except pa.ArrowInvalid:
         return None
     heights, widths = (to_numpy(table.column(name)) for name in ("height", "width"))

@@ -18,6 +18,7 @@ import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from datumaro_openimages_plugin.tables.columns import ARROW_TYPES, Collector, Column
+from datumaro_openimages_plugin.tables.lent import batches
 
 __all__ = ["PlainCsv", "part_bounds"]
 
@@ -108,8 +109,8 @@ class PlainCsv:
 
     def _batches(self, file: Any, threads: bool) -> Any:
         types = {name: ARROW_TYPES[column.type] for name, column in self._columns.items()}
-        return pacsv.open_csv(
-            pa.PythonFile(file, mode="r"),
+        return batches(
+            file,
             read_options=pacsv.ReadOptions(
                 column_names=self._header, block_size=_BLOCK, use_threads=threads
             ),

@@ -265,14 +265,19 @@ class CsvTable:
         line = self._file.readline(_FIELD_LIMIT)
         start = len(line)
         if not line.strip():
-            raise FormatError("the file is empty; a header row is needed", file=self.name)
+            begins = "begins with an empty line" if self._file.read(1) else "is empty"
+            raise FormatError(f"the file {begins}; a header row is needed", file=self.name)
         if line.startswith(b"\x1f\x8b"):
             raise FormatError("the file is packed by gzip; call it .csv.gz", file=self.name)
         if line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line:
             raise FormatError("the file is not UTF-8 text; save it as UTF-8", file=self.name)
         try:
             text = line.decode("utf-8-sig")
-            header = next(csv.reader(io.StringIO(text, newline=""), strict=True))
+            reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+            header = next(reader)
+            if any(reader):
+                message = "lines end in CR alone; save the file with LF or CR LF"
+                raise FormatError(message, file=self.name)
         except (UnicodeDecodeError, csv.Error) as error:
             message = f"the header is unreadable; save the file as UTF-8 CSV: {error}"
             raise FormatError(message, file=self.name) from None

@@ -119,6 +119,10 @@ def _is_begun(subset: Subset) -> bool:
     """
     if not os.path.exists(subset.dataset):
         raise FileNotFoundError(2, "there is no such folder or zip", subset.dataset)
+    inside = os.path.join(os.path.realpath(subset.dataset), "")
+    if os.path.realpath(subset.target).startswith(inside):
+        message = "the folder lies in the dataset, which would have its files twice; give another"
+        raise SaveError(message, file=subset.target)
     marker = os.path.join(subset.target, MARKER)
     try:
         if os.path.exists(marker):

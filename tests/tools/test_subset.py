@@ -160,6 +160,15 @@ def test_targets_that_hold_something(root, tmp_path):
     assert files_of(tmp_path / "out") == {"mine.txt": b"mine"}
 
 
+def test_a_target_in_the_dataset_is_refused(root, tmp_path):
+    before = files_of(root)
+    (tmp_path / "link").symlink_to(root)
+    for target in (root / "small", tmp_path / "link" / "images/small", root):
+        with pytest.raises(SaveError, match=r"lies in the dataset|not empty"):
+            cut(Subset(str(root), str(target), Choice()))
+        assert files_of(root) == before and not (root / "small").exists()
+
+
 def test_nothing_is_chosen(root, tmp_path):
     with pytest.raises(OptionError, match="no image is chosen"):
         cut(Subset(str(root), str(tmp_path / "out"), Choice(classes=["Three"])))
