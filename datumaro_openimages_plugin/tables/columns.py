@@ -271,7 +271,13 @@ def _check_places(rows: Rows, column: Column, report: ReportRows) -> None:
 
 
 def _flags(numbers: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Codes of (n,) int8 numbers: (n,) positions in their distinct texts."""
+    """Codes of (n,) int8 numbers, which go: (n,) positions in their distinct texts."""
+    if not len(numbers):
+        return numbers, []
+    lowest, highest = int(numbers.min()), int(numbers.max())
+    if lowest >= -1 and highest <= 1:  # almost always, and quicker
+        numbers -= lowest
+        return numbers, [str(value) for value in range(lowest, highest + 1)]
     counts = np.bincount(numbers.view(np.uint8), minlength=256)
     present = np.flatnonzero(counts).astype(np.uint8)
     lookup = np.zeros(256, code_type(len(present)))

@@ -20,7 +20,10 @@ from pyarrow import csv as pacsv
 from datumaro_openimages_plugin.tables.columns import ARROW_TYPES, Collector, Column
 from datumaro_openimages_plugin.tables.lent import batches
 
-__all__ = ["PlainCsv", "part_bounds"]
+__all__ = ["MOST_THREADS", "PlainCsv", "part_bounds"]
+
+#: More would wait for Python's lock, which gathering batches takes.
+MOST_THREADS = 8
 
 _BLOCK = 1 << 20  # bytes read at once
 _LOOK = 1 << 16  # bytes looked at for a line end, and for quotes

@@ -29,7 +29,7 @@ from datumaro_openimages_plugin.tables.columns import (
     Runs,
     code_type,
 )
-from datumaro_openimages_plugin.tables.plain_csv import PlainCsv, part_bounds
+from datumaro_openimages_plugin.tables.plain_csv import MOST_THREADS, PlainCsv, part_bounds
 from datumaro_openimages_plugin.tables.row_text import RowText
 
 __all__ = ["Column", "CsvTable", "OnError", "Rows", "Runs", "code_type", "has_columns"]
@@ -156,7 +156,8 @@ class CsvTable:
             collector = None
             read_at, size = self._text.read_at, self._text.size
             if body is None and read_at is not None:
-                bounds = part_bounds(read_at, self._data_start, size, pa.cpu_count())
+                threads = min(pa.cpu_count(), MOST_THREADS)
+                bounds = part_bounds(read_at, self._data_start, size, threads)
                 if bounds is not None:
                     collector = plain.read_parts(read_at, bounds, self.moved)
             return collector or plain.read(self._body(body))
