@@ -15,6 +15,7 @@ from datumaro_openimages_plugin.tables.arrays import bools_to_arrow, is_null, to
 __all__ = ["IdIndex", "hex_keys"]
 
 _DIGITS = 16
+_BLOCK = 1 << 15  # ids at a time, so that what is computed between stays in a core's cache
 _HEX_ID = "^[0-9a-f]{16}$"
 
 
@@ -27,9 +28,15 @@ def hex_keys(ids: pa.Array) -> np.ndarray | None:
     bounds = np.frombuffer(offsets, np.int32, count + 1, 4 * ids.offset)
     if int(bounds[-1]) - int(bounds[0]) != count * _DIGITS or (np.diff(bounds) != _DIGITS).any():
         return None
-    words = np.frombuffer(data, ">u8", count * 2, int(bounds[0])).astype(np.uint64)
-    halves = _packed(words)
-    return None if halves is None else (halves[0::2] << np.uint64(32)) | halves[1::2]
+    keys = np.empty(count, np.uint64)
+    for start in range(0, count, _BLOCK):
+        size = min(_BLOCK, count - start)
+        words = np.frombuffer(data, ">u8", size * 2, int(bounds[0]) + start * _DIGITS)
+        halves = _packed(words.astype(np.uint64))
+        if halves is None:
+            return None
+        keys[start : start + size] = (halves[0::2] << np.uint64(32)) | halves[1::2]
+    return keys
 
 
 def _packed(words: np.ndarray) -> np.ndarray | None:

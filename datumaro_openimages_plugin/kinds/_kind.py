@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datumaro_openimages_plugin.sources.files import DatasetFiles
     from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 
-__all__ = ["Batch", "Kind", "KindTable", "Labels", "Part"]
+__all__ = ["Batch", "Kind", "KindTable", "Labels", "Part", "row_numbers"]
 
 
 class Labels:
@@ -370,6 +370,13 @@ class KindTable:
         rows, counts = self.of_images(every)
         result[rows] = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
         return result
+
+
+def row_numbers(rows: np.ndarray) -> Sequence[int]:
+    """(n,) row numbers as Python's; those of a sorted table follow one another."""
+    if len(rows) and rows.item(-1) - rows.item(0) == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return range(rows.item(0), rows.item(-1) + 1)
+    return rows.tolist()  # type: ignore[no-any-return]
 
 
 def _texts(rows: Rows, name: str) -> list[pa.Array]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from datumaro_openimages_plugin.annotations.values import (
     flag_text,
     score_text,
 )
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels, row_numbers
 from datumaro_openimages_plugin.kinds.labels import confidence, kept
 from datumaro_openimages_plugin.tables.tables import Column
 
@@ -125,7 +127,7 @@ def from_rows(
         labels.tolist(),
         keys.tolist(),
         groups.tolist(),
-        rows.tolist(),
+        row_numbers(rows),
         *_points_px(table, rows, batch, counts),
         strict=True,
     ):
@@ -182,13 +184,22 @@ def _attribute_keys(table: KindTable, rows: np.ndarray) -> np.ndarray:
     return key
 
 
-def _attributes(table: KindTable, keys: np.ndarray) -> dict[int, dict[str, Any]]:
+def _attributes(table: KindTable, keys: np.ndarray) -> _Known:
     """Attributes by key of `_attribute_keys`, those of some rows at least."""
-    known: dict[int, dict[str, Any]] = table.derived.setdefault("attributes", {})
+    if "attributes" not in table.derived:
+        count = math.prod(len(table.values[column]) + 1 for column in _ATTRIBUTE_COLUMNS)
+        # A list is quicker; with all sorts of scores it would be a long one.
+        few = count <= _FEW_KEYS
+        table.derived["attributes"] = [None] * count if few else defaultdict(lambda: None)
+    known: _Known = table.derived["attributes"]
     for key in _distinct(keys):
-        if key not in known:
+        if known[key] is None:
             known[key] = _attributes_of(table, key)
     return known
+
+
+_Known = list[Any] | defaultdict[int, Any]
+_FEW_KEYS = 1 << 16
 
 
 def _distinct(keys: np.ndarray) -> Iterable[int]:

@@ -12,7 +12,7 @@ from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType
 from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.annotations.origin import OriginLabel, other_fields
 from datumaro_openimages_plugin.annotations.values import score_text
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels, row_numbers
 from datumaro_openimages_plugin.tables.tables import Column
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def from_rows(
     new, source, object_id, others = OriginLabel.__new__, table.rows, OBJECT_ID, _OTHERS
     # Constructors with their converters and validators take several times as long; a test holds
     # the result against the constructor's.
-    for label, score, row in zip(labels, scores, rows.tolist(), strict=True):
+    for label, score, row in zip(labels, scores, row_numbers(rows), strict=True):
         annotation = new(OriginLabel)
         annotation.id = annotation.group = 0
         annotation.label = label

@@ -19,6 +19,14 @@ def test_hex_ids_are_their_numbers():
     assert keys.tolist() == [int(text, 16) for text in HEX]
 
 
+def test_many_ids_are_their_numbers():
+    numbers = np.random.default_rng(3).integers(0, 2**63, 100_000, dtype=np.uint64)
+    texts = [f"{number:016x}" for number in numbers.tolist()]
+    assert (hex_keys(column(*texts)) == numbers).all()
+    texts[-1] = texts[-1][:-1] + "g"
+    assert hex_keys(column(*texts)) is None
+
+
 def test_a_slice_of_a_column_has_its_own_numbers():
     keys = hex_keys(column("no id at all", *HEX)[2:4])
     assert keys.tolist() == [int(text, 16) for text in HEX[1:3]]
