@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.errors import AnnotationError, FormatError
 
 __all__ = [
     "HEADERLESS",
     "IDS_ALONE",
     "Columns",
+    "check_label_names",
     "class_of_row",
     "columns_of_header",
     "decoded",
+    "encoded_row",
     "plain_class_list",
     "plain_lines",
     "records",
@@ -32,6 +35,7 @@ class Columns(NamedTuple):
 
 #: First rows that are headers beside those with ``LabelName``: seen in copies of published lists.
 _OTHER_HEADERS = (["id", "name"], ["label", "class"])
+_NEEDS_QUOTES = re.compile('[,"\r\n\ufeff]')
 HEADERLESS, IDS_ALONE = Columns(0, 1, 2), Columns(0, 0, 1)
 
 
@@ -130,3 +134,35 @@ def class_of_row(cells: list[str], columns: Columns, file: str, row: int) -> tup
             value=",".join(cells),
         )
     return name, cells[columns.display] if columns.display < len(cells) else name
+
+
+def encoded_row(cells: Collection[str], line_end: str) -> bytes:
+    """A row as it stands in a file.
+
+    Raises:
+        AnnotationError: A text cannot stand in one.
+    """
+    # Not csv.writer: before Python 3.13 it leaves a lone carriage return unquoted.
+    line = ",".join(
+        '"' + cell.replace('"', '""') + '"' if not cell or _NEEDS_QUOTES.search(cell) else cell
+        for cell in cells
+    )
+    try:
+        encoded = (line + line_end).encode()
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        message = "a label's name must be text without NUL and lone surrogates"
+        raise AnnotationError(message, column="LabelName", value=cells)
+    return encoded
+
+
+def check_label_names(names: Sequence[str]) -> None:
+    """Sees that names of labels can stand in tables.
+
+    Raises:
+        AnnotationError: One cannot.
+    """
+    for name in names:
+        if not name.isascii() or "\0" in name:
+            encoded_row((name,), "")

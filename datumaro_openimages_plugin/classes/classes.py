@@ -8,7 +8,6 @@ row, later ones have; some hold ids alone. Nothing here touches a file: bytes co
 from __future__ import annotations
 
 import io
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from datumaro_openimages_plugin.classes.class_rows import (
     class_of_row,
     columns_of_header,
     decoded,
+    encoded_row,
     plain_class_list,
     plain_lines,
     records,
@@ -63,9 +63,6 @@ class ClassList:
     source_has_header: bool = False
     from_meta: bool = False
     others: tuple[tuple[str, bytes], ...] = ()
-
-
-_NEEDS_QUOTES = re.compile('[,"\r\n\ufeff]')
 
 
 def class_list_from_csv(data: bytes, *, file: str) -> ClassList:
@@ -142,7 +139,7 @@ def class_list_to_csv(
     # Without this a class that reads like a header would be taken for one.
     if header or (rows and columns_of_header(list(rows[0])) is not None):
         rows.insert(0, ("LabelName", "DisplayName"))
-    return b"".join(_encoded_row(row, line_end) for row in rows)
+    return b"".join(encoded_row(row, line_end) for row in rows)
 
 
 def wanted_parents(
@@ -269,26 +266,10 @@ def _with_header_switched(source: bytes, has_header: bool) -> bytes | None:
         first, width = rows[:2], max((len(cells) for cells in rows), default=2)
     if not has_header:
         header = ("LabelName", "DisplayName")[:width]
-        return _encoded_row(header, "\r\n" if "\r\n" in text else "\n") + text.encode()
+        return encoded_row(header, "\r\n" if "\r\n" in text else "\n") + text.encode()
     left_as_header = len(first) > 1 and columns_of_header(first[1]) is not None
     if left_as_header or columns_of_header(first[0]) not in (HEADERLESS, IDS_ALONE):
         return None
     if lines:
         return text.partition("\n")[2].encode()
     return "".join(io.StringIO(text, newline="").readlines()[1:]).encode()
-
-
-def _encoded_row(cells: Collection[str], line_end: str) -> bytes:
-    # Not csv.writer: before Python 3.13 it leaves a lone carriage return unquoted.
-    line = ",".join(
-        '"' + cell.replace('"', '""') + '"' if not cell or _NEEDS_QUOTES.search(cell) else cell
-        for cell in cells
-    )
-    try:
-        encoded = (line + line_end).encode()
-    except UnicodeEncodeError:
-        encoded = b"\0"
-    if b"\0" in encoded:
-        message = "a label's name must be text without NUL and lone surrogates"
-        raise AnnotationError(message, column="LabelName", value=cells)
-    return encoded

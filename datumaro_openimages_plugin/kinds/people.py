@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
+from datumaro_openimages_plugin.annotations.extras import column_text
 from datumaro_openimages_plugin.annotations.origin import Origin, OriginBbox
 from datumaro_openimages_plugin.annotations.values import flag_from_text
 from datumaro_openimages_plugin.kinds import boxes
@@ -130,8 +131,7 @@ def to_fields(
     if fields is None:
         return None
     for attribute, column in PRESENTATIONS.items():
-        value = annotation.attributes.get(attribute)
-        fields[column] = "" if value is None else str(value)
+        fields[column] = column_text(attribute, annotation.attributes.get(attribute))
     return fields
 
 

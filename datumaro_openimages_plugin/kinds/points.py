@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, Points, round_points
+from datumaro_openimages_plugin.annotations.extras import column_text
 from datumaro_openimages_plugin.annotations.origin import Origin, OriginPoints, other_fields
 from datumaro_openimages_plugin.annotations.values import coordinate_text
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
@@ -172,7 +173,7 @@ def to_fields(
         **place,
         "Label": kept(old, "Label", str.strip, label) or label,
         "EstimatedYesNo": kept(old, "EstimatedYesNo", answer, given) or _answer_text(given),
-        "TextLabel": "" if text_label is None else str(text_label),
+        "TextLabel": column_text("text_label", text_label),
     }
     for name, column in VOTES.items():
         count = annotation.attributes.get(name)

@@ -32,6 +32,7 @@ from datumaro_openimages_plugin.classes.carried_classes import (
     merged_classes,
     names_without_category,
 )
+from datumaro_openimages_plugin.classes.class_rows import check_label_names
 from datumaro_openimages_plugin.classes.classes import ClassList, class_list_to_csv
 from datumaro_openimages_plugin.classes.hierarchy_export import hierarchy_to_json
 from datumaro_openimages_plugin.errors import AnnotationError
@@ -98,6 +99,7 @@ class Writer:
         self._on_error = on_error
         self._always_meta = always_meta
         names = [category.name for category in categories]
+        check_label_names(names)
         self._writing = Writing(target, names, self._refuse, old=old)
         self._image_lists: dict[str, ImageRows] = {}  # by name: one may be of all subsets
         self._rows_of: dict[str, ImageRows] = {}

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rich_data
-from datumaro.components.annotation import AnnotationType, Bbox, Label, Mask
+from datumaro.components.annotation import AnnotationType, Bbox, Label, Mask, Points
 from datumaro.components.dataset import Dataset
 from rich_data import bytes_below, contents, read, rows, save
 from shapes_data import dataset_of, item_with, picture_in
 
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.annotations import imported
+from datumaro_openimages_plugin.errors import AnnotationError
 from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
 
 IMAGE = {
@@ -139,10 +140,26 @@ def test_attributes_of_a_dataset_from_elsewhere(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["\0", "\ud800"], ids=["NUL", "surrogate"])
-def test_texts_that_no_table_can_hold(text, tmp_path):
-    label = Label(0, attributes={"source": text})
-    with pytest.raises(Exception, match="source with a NUL or a lone surrogate"):
-        save(dataset_of(item_with(picture_in(tmp_path), label)), tmp_path / "out")
+@pytest.mark.parametrize(
+    ("name", "annotation"),
+    [
+        ("source", Label(0)),
+        ("text_label", Points([1, 2], label=0, attributes={"estimated_yes_no": "yes"})),
+        ("age_presentation", Bbox(1, 1, 2, 2, label=0)),
+    ],
+)
+def test_texts_that_no_table_can_hold(name, annotation, text, tmp_path):
+    annotation = annotation.wrap(attributes={**annotation.attributes, name: text})
+    with pytest.raises(AnnotationError, match=f"{name} with a NUL or a lone surrogate"):
+        save(dataset_of(item_with(picture_in(tmp_path), annotation)), tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["\0", "\ud800"], ids=["NUL", "surrogate"])
+def test_names_of_labels_that_no_table_can_hold(name, tmp_path):
+    item = item_with(picture_in(tmp_path), Label(0))
+    with pytest.raises(AnnotationError, match="name must be text without NUL"):
+        save(Dataset.from_iterable([item], categories=[name]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 # Pickles
