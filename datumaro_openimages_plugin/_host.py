@@ -95,6 +95,7 @@ __all__ = [
     "ready_thread",
     "renamed_labels",
     "round_points",
+    "untouched_source",
 ]
 
 CAN_STREAM: bool = hasattr(Importer, "can_stream")
@@ -222,6 +223,17 @@ def renamed_labels(labels: LabelCategories, rename: Any) -> LabelCategories:
         members = [rename(name) for name in group.labels]
         renamed.add_label_group(group.name, members, group.group_type)
     return renamed
+
+
+def untouched_source(dataset: Any) -> Any:
+    """What a ``Dataset`` goes through as long as nobody has asked it for an item or changed it.
+
+    None for every other dataset. A ``Dataset`` keeps each item that it gives.
+    """
+    from datumaro.components.dataset import Dataset
+
+    storage: Any = getattr(dataset, "_data", None) if type(dataset) is Dataset else None
+    return storage._source if getattr(storage, "_is_unchanged_wrapper", False) else None
 
 
 def ready_thread() -> None:

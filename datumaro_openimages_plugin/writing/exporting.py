@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from datumaro_openimages_plugin._host import DatasetItem, LabelCategories
+from datumaro_openimages_plugin._host import DatasetItem, LabelCategories, untouched_source
 from datumaro_openimages_plugin.errors import AnnotationError, SaveError
 from datumaro_openimages_plugin.images.media import ImageFiles
 from datumaro_openimages_plugin.saving.kept_tables import KeptTables
@@ -156,6 +156,17 @@ class _Export:
             raise
         shutil.rmtree(scratch)
 
+    def _straight(self) -> Iterable[DatasetItem]:
+        """The items, from where they are read if nobody has them yet.
+
+        A ``Dataset`` would keep every item. Not to be used where files of the target move, since
+        somebody may hold items that have to follow.
+        """
+        from datumaro_openimages_plugin.plugin import OpenImagesExtractor
+
+        source = untouched_source(self.items)
+        return source if isinstance(source, OpenImagesExtractor) else self.items
+
     def _written(self, target: Target, layout: Layout, old: OldDataset) -> Writer:
         """Writes the items; gives the writer that did."""
         options = self.options
@@ -178,7 +189,7 @@ class _Export:
         )
         try:
             imported = None
-            for item in self.progress(self.items):
+            for item in self.progress(self._straight() if here is None else self.items):
                 origin = getattr(item, "origin", None)
                 if origin is not None and origin.dataset is not imported:
                     imported = origin.dataset

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datumaro.components.dataset import Dataset
 from rich_data import bytes_below
 
 from datumaro_openimages_plugin import OpenImagesExtractor
@@ -146,3 +147,14 @@ def test_items_with_pixels_do_not_pile_up(where, tmp_path):
 
     exported(items(), tmp_path / "out")
     assert 1 < most < 70
+
+
+def test_nothing_is_kept_of_a_dataset_that_nobody_has_looked_at(tmp_path):
+    source = str(ASSETS / "cvat_layout")
+    untouched, loaded = (Dataset.import_from(source, "open_images") for _ in range(2))
+    list(loaded)
+    for name, dataset in (("untouched", untouched), ("loaded", loaded)):
+        dataset.export(str(tmp_path / name), "open_images")
+    assert bytes_below(tmp_path / "untouched", ".") == bytes_below(tmp_path / "loaded", ".")
+    assert not untouched.is_cache_initialized
+    assert len(list(untouched)) == len(loaded)
