@@ -230,9 +230,10 @@ def untouched_source(dataset: Any) -> Any:
 
     None for every other dataset. A ``Dataset`` keeps each item that it gives.
     """
-    from datumaro.components.dataset import Dataset
+    from datumaro.components import dataset as host
 
-    storage: Any = getattr(dataset, "_data", None) if type(dataset) is Dataset else None
+    plain = type(dataset) in (host.Dataset, getattr(host, "StreamDataset", host.Dataset))
+    storage: Any = getattr(dataset, "_data", None) if plain else None
     return storage._source if getattr(storage, "_is_unchanged_wrapper", False) else None
 
 

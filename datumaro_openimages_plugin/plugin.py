@@ -10,7 +10,7 @@ import argparse
 import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from datumaro.components.errors import MediaTypeError
@@ -35,6 +35,9 @@ from datumaro_openimages_plugin._host import (
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError, SaveError
 from datumaro_openimages_plugin.sources.archive import is_zip, open_source
 from datumaro_openimages_plugin.writing.layout import NAMES, OpenImagesPath
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.reading.reader import Reader
 
 __all__ = [
     "OpenImagesBase",
@@ -172,6 +175,15 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         """One item, or None where there is no such image."""
         self._raise_error()
         return next(self._reader.items(self._reader.find(str(id), subset or "default")), None)
+
+    def reader(self) -> Reader:
+        """The columns.
+
+        Raises:
+            FormatError: A row is damaged, which is told when somebody asks for what was read.
+        """
+        self._raise_error()
+        return self._reader
 
     @property
     def numbers_before(self) -> np.ndarray:

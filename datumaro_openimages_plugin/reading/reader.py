@@ -323,9 +323,31 @@ class Reader:
     def items(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
         """Makes the items of some images, a batch at a time."""
         for start in range(0, len(numbers), _BATCH):
-            yield from self._items(numbers[start : start + _BATCH])
+            yield from self.items_of(numbers[start : start + _BATCH])
+        self.count_made(len(numbers))
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """The numbers of all images, as many together as there are rows of made together."""
+        for start in range(0, len(self.images), _BATCH):
+            yield np.arange(start, min(start + _BATCH, len(self.images)))
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether annotations have no more attributes than they have without being asked."""
+        return not (self._show_columns or self._keep_attributes)
+
+    def count_pictures(self, ids: Sequence[str], subset: str) -> None:
+        """Takes note of images whose items are not made."""
+        if self.files.has_images():
+            found = [self.files.image(image_id, subset) for image_id in ids]
+            self._lacking["images"] += found.count(None)
+        else:
+            self._lacking["images"] += len(ids)
+
+    def count_made(self, count: int) -> None:
+        """Takes note of items that were made; reports once what all of them lack."""
         if self._made_items is not None:
-            self._made_items += len(numbers)
+            self._made_items += count
             if self._made_items >= len(self.images):
                 self._made_items = None
                 self._report_lacking()
@@ -345,7 +367,8 @@ class Reader:
                 len(self.tables["masks"]),
             )
 
-    def _items(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
+    def items_of(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
+        """Makes the items of one batch; see `items`."""
         debug, lacking = log.isEnabledFor(logging.DEBUG), 0
         ids = self.images.ids.take(to_arrow(numbers)).to_pylist()
         names = self.images.subset_names
@@ -356,7 +379,7 @@ class Reader:
         heights, widths = self.images.known_sizes(numbers)
         unknown = set(np.flatnonzero(heights == 0).tolist())
         batch = self._batch(numbers, files, subsets, heights, widths)
-        parts = [(kind, *self._made(kind, batch)) for kind in KINDS if self._has(kind)]
+        parts = [(kind, *self._made(kind, batch)) for kind in KINDS if self.has(kind)]
         attached = [part for part in parts if part[0].attach is not None]
         made_alone = [(made, counts) for kind, made, counts in parts if kind.attach is None]
         origin: ImageSource | ImageOrigin = self.images
@@ -409,7 +432,7 @@ class Reader:
             heights[at], widths[at] = size or (1, 1)
         return Batch(numbers, heights, widths, sizes, subsets, self.files, self._lacking)
 
-    def _has(self, kind: Kind) -> bool:
+    def has(self, kind: Kind) -> bool:
         """Whether there is something of a kind to give to items."""
         table = self.tables[kind.name]
         return bool(len(table)) or (kind.attach is not None and table.files > 0)

@@ -126,7 +126,7 @@ class AnnotationWriter:
         """Writes annotations of one type: ``counts[i]`` of ``items[i]``."""
         kind = next(k for k in kinds if k.takes is None or _may_take(k, annotations, names))
         if kind.takes is None:
-            writer = self._writer_of(kind, items[0].subset)
+            writer = self.writer_of(kind, items[0].subset)
             if isinstance(writer, RowWriter):
                 writer.add_items(annotations, items, sizes, counts)
                 return
@@ -161,7 +161,7 @@ class AnnotationWriter:
             self._write_kinds(kinds, found, item, size, _names(found))
         for kind in _ITEM_KINDS if item.attributes else ():
             if kind.item_attribute in item.attributes:
-                self._writer_of(kind, item.subset).add([], item, size)
+                self.writer_of(kind, item.subset).add([], item, size)
 
     def _write_kinds(
         self,
@@ -181,7 +181,7 @@ class AnnotationWriter:
                 if mine:
                     annotations = [a for a in annotations if not kind.takes(a)]
             if mine:
-                self._writer_of(kind, item.subset).add(mine, item, size)
+                self.writer_of(kind, item.subset).add(mine, item, size)
             if kind.takes is None:
                 return
         for annotation in annotations:
@@ -215,7 +215,8 @@ class AnnotationWriter:
 
     # The files
 
-    def _writer_of(self, kind: Kind, subset: str) -> KindWriter:
+    def writer_of(self, kind: Kind, subset: str) -> KindWriter:
+        """The writer of a kind's rows of a subset."""
         key = kind.name, subset
         writer = self._writers.get(key)
         if writer is None:

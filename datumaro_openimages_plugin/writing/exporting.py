@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from datumaro_openimages_plugin._host import DatasetItem, LabelCategories, untouched_source
 from datumaro_openimages_plugin.errors import AnnotationError, SaveError
@@ -15,8 +16,12 @@ from datumaro_openimages_plugin.saving.kept_tables import KeptTables
 from datumaro_openimages_plugin.saving.old_dataset import OldDataset
 from datumaro_openimages_plugin.saving.staging import Staging
 from datumaro_openimages_plugin.writing.layout import Layout
+from datumaro_openimages_plugin.writing.straight import goes_straight, write_straight
 from datumaro_openimages_plugin.writing.target import Target, ZipTarget
 from datumaro_openimages_plugin.writing.writer import Writer
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
 __all__ = ["ExportOptions", "export"]
 
@@ -114,7 +119,7 @@ class _Export:
     categories: LabelCategories
     options: ExportOptions
     on_error: Callable[[AnnotationError, DatasetItem], None]
-    progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]]
+    progress: Callable[[Iterable[Any]], Iterable[Any]]
 
     def to_folder(self, staging: Staging, old: OldDataset) -> None:
         """Writes everything as files."""
@@ -156,8 +161,8 @@ class _Export:
             raise
         shutil.rmtree(scratch)
 
-    def _straight(self) -> Iterable[DatasetItem]:
-        """The items, from where they are read if nobody has them yet.
+    def _untouched(self) -> OpenImagesExtractor | None:
+        """What the items are read from, if nobody has them yet.
 
         A ``Dataset`` would keep every item. Not to be used where files of the target move, since
         somebody may hold items that have to follow.
@@ -165,7 +170,8 @@ class _Export:
         from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
         source = untouched_source(self.items)
-        return source if isinstance(source, OpenImagesExtractor) else self.items
+        source = self.items if source is None else source
+        return source if isinstance(source, OpenImagesExtractor) else None
 
     def _written(self, target: Target, layout: Layout, old: OldDataset) -> Writer:
         """Writes the items; gives the writer that did."""
@@ -188,15 +194,24 @@ class _Export:
             target, layout, self.categories, image_files, self.on_error, always_meta, here
         )
         try:
-            imported = None
-            for item in self.progress(self._straight() if here is None else self.items):
-                origin = getattr(item, "origin", None)
-                if origin is not None and origin.dataset is not imported:
-                    imported = origin.dataset
-                    old.check_whole(imported)
-                writer.write(item)
+            source = self._untouched() if here is None else None
+            reader = None if source is None else source.reader()
+            if reader is not None and image_files is None and goes_straight(reader):
+                for _ in self.progress(write_straight(reader, writer)):
+                    pass
+            else:
+                self._write_items(self.items if source is None else source, writer, old)
             writer.finish()
         except BaseException:
             writer.drop()
             raise
         return writer
+
+    def _write_items(self, items: Iterable[DatasetItem], writer: Writer, old: OldDataset) -> None:
+        imported = None
+        for item in self.progress(items):
+            origin = getattr(item, "origin", None)
+            if origin is not None and origin.dataset is not imported:
+                imported = origin.dataset
+                old.check_whole(imported)
+            writer.write(item)

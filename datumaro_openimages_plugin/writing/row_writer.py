@@ -54,7 +54,7 @@ class RowWriter:
         self, sink: Sink, label_names: Sequence[str], refuse: Refuse, lost: Counter[str]
     ) -> None:
         assert isinstance(sink, CsvSink)
-        self._sink = sink
+        self.sink = sink
         self._label_names = label_names
         self._refuse = refuse
         self._lost = lost
@@ -94,9 +94,9 @@ class RowWriter:
             return
         extra = self._keys.have_extra(batch.key)
         if not extra.any() and (batch.places.which < 0).all():
-            at, texts = self._render(batch, np.arange(len(batch)), self._sink.line_end)
+            at, texts = self._render(batch, np.arange(len(batch)), self.sink.line_end)
             if len(at):
-                self._sink.block(text_bytes(texts), len(at))
+                self.sink.block(text_bytes(texts), len(at))
         else:
             self._write_mixed(batch, ~extra)
 
@@ -155,9 +155,9 @@ class RowWriter:
                 lines[place] = text
         written = np.array([line is not None for line in lines], bool)
         if written.any():
-            end = self._sink.line_end.encode()
+            end = self.sink.line_end.encode()
             data = end.join([line for line in lines if line is not None]) + end
-            self._sink.block(data, int(written.sum()), places.at(written))
+            self.sink.block(data, int(written.sum()), places.at(written))
 
     def _unchanged(
         self, batch: RowBatch, at: np.ndarray, source: TableRows, lines: list[bytes | None]
@@ -173,7 +173,7 @@ class RowWriter:
         starts = [csv_line([item.id, ""]).encode("utf-8") for item in batch.items]
         for table, local, chosen in source.by_table(rows):
             assert isinstance(table, CsvTable)
-            accepted = self._sink.accepts_raw(table.header, table.line_end)
+            accepted = self.sink.accepts_raw(table.header, table.line_end)
             if table.header[0] != "ImageID" or not accepted:
                 same[chosen] = False
                 continue
@@ -182,13 +182,17 @@ class RowWriter:
             own = spans.begin_with(starts, batch.item[at[chosen[keep]]])
             same[chosen[keep[~own]]] = False
             if len(own) == len(batch) and own.all():
-                block = spans.block(self._sink.line_end)
+                block = spans.block(self.sink.line_end)
                 if block is not None:
-                    self._sink.block(block, len(batch), batch.places)
+                    self.sink.block(block, len(batch), batch.places)
                     return None
             for place, line in zip(at[chosen[keep[own]]].tolist(), spans.lines(own), strict=True):
                 lines[place] = line
         return at[~same]
+
+    def names_labels_as(self, source: TableRows) -> bool:
+        """Whether labels have the indices that they were read with."""
+        return source.label_names == self._label_names
 
     def _holds(
         self, batch: RowBatch, at: np.ndarray, source: TableRows, rows: np.ndarray
@@ -213,7 +217,7 @@ class RowWriter:
         self, batch: RowBatch, at: np.ndarray, source: TableRows, rows: np.ndarray
     ) -> np.ndarray:
         label = np.array(source.values["LabelName"] or [0])[source.code["LabelName"][rows]]
-        if source.label_names == self._label_names:
+        if self.names_labels_as(source):
             return label == batch.label[at]  # type: ignore[no-any-return]
         now = {name: index for index, name in enumerate(self._label_names)}
         then = np.array([now.get(name, -1) for name in source.label_names] or [-1])
@@ -249,11 +253,9 @@ class RowWriter:
                 fields |= self._of_other_size(fields)
             extra = self._keys.extra(int(batch.key[i]))
             fields |= extras.columns_over(extra, self.EXTRA, origin, self._default)
-            same = fields == old and origin is not None
-            if same and self._sink.accepts_raw(list(old), origin.line_end):  # type: ignore[union-attr]
-                lines[i] = origin.raw  # type: ignore[union-attr]
-            if lines[i] is None:
-                lines[i] = self._sink.line(fields)
+            if origin and fields == old and self.sink.accepts_raw(list(old), origin.line_end):
+                lines[i] = origin.raw
+            lines[i] = lines[i] or self.sink.line(fields)
 
     def _fields(
         self,

@@ -58,7 +58,7 @@ class LabelWriter(RowWriter):
     def _render(
         self, batch: RowBatch, at: np.ndarray, line_end: str
     ) -> tuple[np.ndarray, pa.Array]:
-        padding = "," * (len(self._sink.columns) - len(labels.FIELDS))
+        padding = "," * (len(self.sink.columns) - len(labels.FIELDS))
         return at, joined_texts(
             (
                 *self._first_columns(batch, at, self.SOURCE),
@@ -151,7 +151,7 @@ class BoxWriter(RowWriter):
         at = self._writable(batch, at)
         corners = boxes.coordinate_columns(batch.points[at], batch.size_px[at])
         padding = "".join(
-            f",{boxes.default(name)}" for name in self._sink.columns[len(boxes.FIELDS) :]
+            f",{boxes.default(name)}" for name in self.sink.columns[len(boxes.FIELDS) :]
         )
         score, flags = (
             self._keys.texts(batch.key[at], column, end)

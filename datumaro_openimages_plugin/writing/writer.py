@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import compress
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
 
 from datumaro_openimages_plugin._host import (
     Bbox,
@@ -38,12 +41,13 @@ from datumaro_openimages_plugin.classes.hierarchy_export import hierarchy_to_jso
 from datumaro_openimages_plugin.errors import AnnotationError
 from datumaro_openimages_plugin.images.images import IMAGE_COLUMNS, unsafe_id
 from datumaro_openimages_plugin.images.media import ImageFiles, item_size
+from datumaro_openimages_plugin.kinds._kind import Kind
 from datumaro_openimages_plugin.writing.annotation_writer import ITEM_ATTRIBUTES, AnnotationWriter
 from datumaro_openimages_plugin.writing.image_rows import ImageRows
 from datumaro_openimages_plugin.writing.layout import Layout
 from datumaro_openimages_plugin.writing.sinks import CsvSink, Sink
 from datumaro_openimages_plugin.writing.target import Target
-from datumaro_openimages_plugin.writing.writing import Writing
+from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 from datumaro_openimages_plugin.writing.written_sizes import WrittenSizes, image_meta_lines
 
 if TYPE_CHECKING:
@@ -131,7 +135,7 @@ class Writer:
         self._check_names(item)
         origin = getattr(item, "origin", None)
         if origin is not None:
-            self._remember(origin.dataset)
+            self.remember(origin.dataset)
         if self._image_files is not None:
             self._image_files.add(item)
         self._waiting.append(item)
@@ -156,6 +160,28 @@ class Writer:
             self._annotations.flush()
             self._with_pixels = 0
 
+    # Rows that are ready
+
+    def flush(self) -> None:
+        """Writes what waits, before rows that are ready are written to the sinks."""
+        if self._waiting:
+            self._write_waiting()
+        for rows in self._image_lists.values():
+            rows.flush()
+        self._annotations.flush()
+
+    def image_sink(self, subset: str) -> CsvSink:
+        """The image list of a subset."""
+        return self._image_rows(subset).sink
+
+    def writer_of(self, kind: Kind, subset: str) -> KindWriter:
+        """The writer of a kind's rows of a subset."""
+        return self._annotations.writer_of(kind, subset)
+
+    def add_sizes(self, ids: pa.Array, sizes: np.ndarray) -> None:
+        """Takes the sizes of images: (n, 2) height, width in pixels."""
+        self._sizes.add_columns(ids, sizes)
+
     def _check_names(self, item: DatasetItem) -> None:
         reason = unsafe_id(item.id)
         what = "id"
@@ -170,7 +196,8 @@ class Writer:
                 value=item.subset if what == "subset" else None,
             )
 
-    def _remember(self, imported: ImportedFrom | None) -> None:
+    def remember(self, imported: ImportedFrom | None) -> None:
+        """Takes note of an import that items come from."""
         if imported is None or any(known is imported for known in self._imports):
             return
         self._imports.append(imported)
@@ -214,25 +241,23 @@ class Writer:
 
     def finish(self) -> None:
         """Writes what belongs to the whole dataset: classes, hierarchy, sizes."""
-        self._write_waiting()
-        for rows in self._image_lists.values():
-            rows.flush()
-        self._annotations.flush()
+        self.flush()
         for sink in self._every_sink():
             sink.close()
         carried = merged_classes([imported.classes for imported in self._imports])
         header = self._layout.has_class_header()
-        self._write_bytes(
+        self._write_blocks(
             "classes",
-            class_list_to_csv(self._categories, carried, header=header, label_names=self._names),
+            [class_list_to_csv(self._categories, carried, header=header, label_names=self._names)],
         )
         if carried is not None:
             self._write_further_classes(carried)
-        self._write_bytes(
-            "hierarchy", hierarchy_to_json(self._categories, carried, label_names=self._names)
+        self._write_blocks(
+            "hierarchy", [hierarchy_to_json(self._categories, carried, label_names=self._names)]
         )
-        for kind, data in self._carried_lists().items():
-            self._write_bytes(kind, data)
+        lists = {k: data for part in reversed(self._imports) for k, data in part.lists.items()}
+        for kind, data in lists.items():
+            self._write_blocks(kind, [data])
         self._write_sizes()
         if self._image_files is not None and self._image_files.without_picture:
             log.warning(
@@ -259,9 +284,7 @@ class Writer:
                 unlike,
             )
         if len(names) and (self._always_meta or self._annotations.needs_sizes()):
-            with open(self._target.path(self._layout.file("images_meta")), "wb") as file:
-                file.write(b"# <image name> <height> <width>\n\n")
-                file.writelines(image_meta_lines(names, sizes))
+            self._write_blocks("images_meta", image_meta_lines(names, sizes))
 
     def _write_further_classes(self, carried: ClassList) -> None:
         """Writes the class lists beside the one that gives the order, as they were read."""
@@ -274,9 +297,6 @@ class Writer:
                 names = names_without_category(carried, self._writing.label_names)
                 self.lost["names of classes beside its labels"] = len(list(names))
 
-    def _carried_lists(self) -> dict[str, bytes]:
-        return {k: data for part in reversed(self._imports) for k, data in part.lists.items()}
-
-    def _write_bytes(self, kind: str, data: bytes) -> None:
+    def _write_blocks(self, kind: str, data: Iterable[bytes | memoryview]) -> None:
         with open(self._target.path(self._layout.file(kind)), "wb") as file:
-            file.write(data)
+            file.writelines(data)

@@ -42,6 +42,12 @@ class WrittenSizes:
         if len(self._ids) >= _GATHERED:
             self._gather()
 
+    def add_columns(self, ids: pa.Array, sizes: np.ndarray) -> None:
+        """Takes the sizes of (n,) images: (n, 2) height, width in pixels."""
+        self._gather()
+        self._names.append(ids)
+        self._columns.append(sizes.astype(np.int64))
+
     def _gather(self) -> None:
         self._names.append(texts_to_arrow(self._ids))
         self._columns.append(np.array(self._sizes, np.int64).reshape(-1, 2))
@@ -76,12 +82,13 @@ class WrittenSizes:
 
 
 def image_meta_lines(names: pa.Array, sizes: np.ndarray) -> Iterator[bytes | memoryview]:
-    """Blocks of lines of ``images.meta``, as `image_sizes.image_meta_line` makes single ones.
+    """The blocks of ``images.meta``; its lines are as `image_sizes.image_meta_line` makes them.
 
     Args:
         names: (n,) Arrow strings.
         sizes: (n, 2) int64 heights and widths in pixels.
     """
+    yield b"# <image name> <height> <width>\n\n"
     for start in range(0, len(names), _GATHERED):
         some, of = names.slice(start, _GATHERED), sizes[start : start + _GATHERED]
         if to_numpy(pc.ascii_is_alnum(some)).all():
