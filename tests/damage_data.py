@@ -196,7 +196,12 @@ def _fields() -> list[Damage]:
     made = []
     for kind, name in _CORNERS.items():
         low, high = name.format("Min"), name.format("Max")
-        for text, says in (("x", "number"), ("nan", "finite"), ("inf", "finite")):
+        for text, says in (
+            ("x", "number"),
+            ("0_1", "number"),
+            ("nan", "finite"),
+            ("inf", "finite"),
+        ):
             do = field(kind, low, text)
             made.append(
                 Damage("a coordinate that is no number, NaN or inf", do, "row", says, (kind,))

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import resource
+import shutil
 import struct
 import sys
 import warnings
@@ -23,7 +24,7 @@ from rich_data import read, save
 from datumaro_openimages_plugin.errors import FormatError, OpenImagesError, UnsafePathError
 from datumaro_openimages_plugin.images import images
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
-from datumaro_openimages_plugin.plugin import OpenImagesExtractor
+from datumaro_openimages_plugin.plugin import OpenImagesExtractor, OpenImagesImporter
 from datumaro_openimages_plugin.sources import zips
 from datumaro_openimages_plugin.sources.archive import open_source
 
@@ -300,3 +301,15 @@ def test_time_and_memory_are_bounded(name, tmp_path):
     text = bounded(load)
     assert text.startswith(outcome), text
     assert outcome == "loaded" or Path(file).name in text or "a.png" in text, text
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.05, 0])
+def test_a_zip_that_is_cut_short_says_so(tmp_path, kept):
+    whole = shutil.make_archive(
+        str(tmp_path / "whole"), "zip", Path(__file__).parents[1] / "assets" / "cvat_layout"
+    )
+    data = Path(whole).read_bytes()
+    short = tmp_path / "Short.ZIP"
+    short.write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(FormatError, match=r"Short\.ZIP: not a readable zip, perhaps cut short"):
+        OpenImagesImporter()(str(short))

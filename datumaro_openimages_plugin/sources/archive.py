@@ -207,8 +207,9 @@ _LAYOUT = {"annotations", "images", "masks", "train", "validation", "test", "lab
 
 
 def is_zip(path: str) -> bool:
-    """Whether ``path`` is a file that begins as a zip does."""
-    return os.path.isfile(path) and zipfile.is_zipfile(path)
+    """Whether ``path`` is a file that is a zip, or is called one: it may be cut short."""
+    called_so = path.lower().endswith(".zip")
+    return os.path.isfile(path) and (called_so or zipfile.is_zipfile(path))
 
 
 def open_source(path: str) -> Folder | ZipArchive:

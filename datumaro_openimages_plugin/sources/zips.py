@@ -123,7 +123,8 @@ def _zip_and_members(path: str, inner: str) -> tuple[zipfile.ZipFile, dict[str, 
     except FormatError:
         raise
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, ValueError) as error:
-        raise FormatError(f"not a readable zip: {error}", file=os.path.basename(path)) from None
+        message = f"not a readable zip, perhaps cut short; get it anew: {error}"
+        raise FormatError(message, file=os.path.basename(path)) from None
 
 
 def check_unpacked_size(members: list[zipfile.ZipInfo], opened: zipfile.ZipFile, file: str) -> None:

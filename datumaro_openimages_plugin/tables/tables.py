@@ -325,6 +325,9 @@ class _Tail(io.RawIOBase):
 
 
 def _number(text: str) -> float | None:
+    # Python takes 1_0 for 10, and the digits of every script.
+    if "_" in text or not text.isascii():
+        return None
     try:
         return float(text)
     except ValueError:
