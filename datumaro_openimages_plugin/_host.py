@@ -23,6 +23,7 @@ from datumaro.components.annotation import (
 )
 from datumaro.components.media import Image, MediaElement
 from datumaro.util.image import lazy_image as _lazy_image
+from datumaro.util.scope import Scope
 
 try:
     from datumaro.components.dataset_base import DatasetBase, DatasetItem
@@ -92,6 +93,7 @@ __all__ = [
     "image_from_bytes",
     "image_from_file",
     "is_plain_file",
+    "keep_target",
     "ready_thread",
     "renamed_labels",
     "round_points",
@@ -235,6 +237,21 @@ def untouched_source(dataset: Any) -> Any:
     plain = type(dataset) in (host.Dataset, getattr(host, "StreamDataset", host.Dataset))
     storage: Any = getattr(dataset, "_data", None) if plain else None
     return storage._source if getattr(storage, "_is_unchanged_wrapper", False) else None
+
+
+def keep_target(path: str) -> None:
+    """Calls off that Datumaro deletes a folder if the export that goes on in this thread fails.
+
+    It does so with a target that was missing when the export began: where two begin together, the
+    one that is refused would delete what the other one writes.
+    """
+    scope = getattr(Scope._thread_locals, "current", None)
+    callbacks: Any = getattr(getattr(scope, "_stack", None), "_exit_callbacks", [])
+    for entry in list(callbacks):
+        called = getattr(getattr(entry[-1], "__self__", None), "callback", None)
+        args = getattr(called, "args", ())
+        if args and os.path.realpath(args[0]) == os.path.realpath(path):
+            callbacks.remove(entry)
 
 
 def ready_thread() -> None:

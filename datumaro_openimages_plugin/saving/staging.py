@@ -28,6 +28,7 @@ import os
 from collections.abc import Iterator
 from types import TracebackType
 
+from datumaro_openimages_plugin._host import keep_target
 from datumaro_openimages_plugin.errors import OpenImagesError, SaveError
 from datumaro_openimages_plugin.saving import _system
 from datumaro_openimages_plugin.saving.journal import PARTIAL, Workspace, recover
@@ -167,6 +168,7 @@ class Staging(StagedFiles):
 
     def _take(self, work: Workspace) -> None:
         if not work.take(_WAIT_S):
+            keep_target(self.target)
             raise SaveError(
                 "another export is writing there; wait for it or choose another folder",
                 file=self.target,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from datumaro_openimages_plugin._host import CAN_STREAM, DatasetBase
 from datumaro_openimages_plugin.errors import SaveError
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 from datumaro_openimages_plugin.saving import _system
+from datumaro_openimages_plugin.saving.journal import Workspace
 from datumaro_openimages_plugin.saving.staging import Staging
 
 JOBS = ("new", "over", "zip", "in place")
@@ -184,6 +186,7 @@ WRITER = """
 import os, sys, time
 from datumaro.components.dataset import Dataset
 from datumaro_openimages_plugin.saving import _system
+from datumaro_openimages_plugin.saving.journal import Workspace
 _system.flush = lambda path: None
 one, two, target, ready = sys.argv[1:]
 datasets = [Dataset.import_from(path, "open_images") for path in (one, two)]
@@ -237,3 +240,23 @@ def test_a_stream_is_saved_over_its_source(tmp_path):
     dataset = StreamDataset.import_from(str(data), "open_images")
     dataset.export(f"{data}/", "open_images", save_media=True)
     assert {name: snapshot(data).get(name) for name in before} == before
+
+
+def test_the_refused_one_of_two_that_began_together_deletes_nothing(tmp_path, monkeypatch):
+    """Datumaro deletes a target that was missing when the export that fails began."""
+    dataset, target = read(base(tmp_path / "source")), tmp_path / "new"
+    quicker = tmp_path / "quicker"
+    dataset.export(str(quicker), "open_images")
+
+    def take(work, wait_s=0.0):
+        shutil.copytree(quicker, target, dirs_exist_ok=True)
+        return False
+
+    monkeypatch.setattr(Workspace, "take", take)
+    with pytest.raises(SaveError, match="another export is writing"):
+        dataset.export(str(target), "open_images")
+    assert snapshot(target) == snapshot(quicker)
+    monkeypatch.undo()
+    with pytest.raises(SaveError, match="names must be"):
+        dataset.export(str(tmp_path / "other"), "open_images", names="x")
+    assert not (tmp_path / "other").exists()
