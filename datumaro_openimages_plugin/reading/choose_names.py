@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import logging
 import os
 from collections.abc import Iterable, Sequence
@@ -99,15 +100,32 @@ def ids_from_file(path: str | os.PathLike[str]) -> list[str]:
     name = os.fspath(path)
     try:
         with open(name, encoding="utf-8-sig", newline="") as file:
-            lines = file.read().splitlines()
-    except (OSError, ValueError) as error:
+            text = file.read()
+        ids = _column_of_ids(text)
+    except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        if isinstance(error, csv.Error):
+            reason = f"it is no CSV ({error})"
         raise OptionError(
             f"image_ids is a list of ids or the name of a file of them: {reason}", file=name
         ) from None
-    if lines and lines[0].partition(",")[0].strip() == "ImageID":
-        return [row[0] for row in csv.reader(lines[1:]) if row]
+    if ids is not None:
+        return ids
+    lines = text.replace("\r", "\n").split("\n")
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _column_of_ids(text: str) -> list[str] | None:
+    """The column ``ImageID`` (``ImageId`` in the files of points), None where there is none."""
+    first = next(filter(None, text.replace("\r", "\n").split("\n")), "")
+    if "imageid" not in first.casefold():
+        return None
+    rows = csv.reader(io.StringIO(text, newline=""))
+    header = [cell.strip().casefold() for cell in next(filter(None, rows))]
+    if "imageid" not in header:
+        return None
+    at = header.index("imageid")
+    return [row[at] for row in rows if len(row) > at and row[at]]
 
 
 def images_by_id(names: Iterable[str], images: Images, strict: bool) -> np.ndarray:

@@ -284,6 +284,9 @@ def test_classes_are_also_found_by_the_names_that_labels_are_given(root):
         "\ufefft1\nvalidation/v2",
         "ImageID,Subset\nt1,train\nv2,validation\n",
         "ImageID\nt1\nv2\n",
+        "Subset,ImageID\r\ntrain,t1\r\nvalidation,v2\r\n",
+        "ImageId,X,Y\nt1,0.5,0.5\nt1,0.1,0.5\nv2,0.5,0.5\n",
+        'ImageID,Title\nt1,line\u2028separator\nv2,"two\nlines"\n',
     ],
 )
 def test_ids_from_a_file(text, root, tmp_path):
