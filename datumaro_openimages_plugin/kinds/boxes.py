@@ -231,22 +231,21 @@ def near_px(sizes: np.ndarray) -> np.ndarray:
     return _ROUNDING_PX + 1e-7 * sizes.max(axis=1)
 
 
-def coordinate_columns(points: np.ndarray, sizes: np.ndarray) -> list[pa.Array]:
-    """The corner columns of new boxes as text; `values.coordinate_text` for whole columns.
+def coordinate_columns(points: np.ndarray, sizes: np.ndarray) -> pa.Array:
+    """The corner columns of new boxes: XMin, XMax, YMin, YMax as one text each.
 
     Args:
         points: (n, 4) float64 x1, y1, x2, y2 in pixels, finite.
         sizes: (n, 2) float64 height, width in pixels.
 
     Returns:
-        Four arrays of n texts: XMin, XMax, YMin, YMax.
+        (n,) Arrow strings: what `values.coordinate_text` gives for the four, with commas.
     """
     from datumaro_openimages_plugin.writing.decimal_texts import decimal_texts  # for exports only
 
-    every = [points[:, at] / sizes[:, size] for at, size in ((0, 1), (2, 1), (1, 0), (3, 0))]
-    texts = decimal_texts(np.concatenate(every))
-    count = len(points)
-    return [texts.slice(column * count, count) for column in range(4)]
+    height, width = sizes.T
+    x1, y1, x2, y2 = points.T
+    return decimal_texts(np.stack([x1 / width, x2 / width, y1 / height, y2 / height], axis=1))
 
 
 def is_there(points: Sequence[float], size: tuple[int, int] | None, frac: Sequence[float]) -> bool:

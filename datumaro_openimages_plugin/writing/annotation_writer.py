@@ -90,14 +90,17 @@ class AnnotationWriter:
         if -1 in places:
             return False
         groups = []
+        ends = np.cumsum([0, *counts])
+        if len(places) > 1:
+            of_class = map(self._places.__getitem__, classes)
+            at_place = np.fromiter(of_class, np.int8, len(classes))
         for place in sorted(places):
             mine, mine_of = annotations, counts
             if len(places) > 1:
-                of_place = {cls for cls in self._places if self._places[cls] == place}
-                chosen = [cls in of_place for cls in classes]
-                mine = list(itertools.compress(annotations, chosen))
-                ends = np.cumsum([0, *chosen])[np.cumsum([0, *counts])]
-                mine_of = np.diff(ends).tolist()
+                chosen = at_place == place
+                mine = list(itertools.compress(annotations, chosen.tobytes()))
+                before = np.concatenate([[0], np.cumsum(chosen)])
+                mine_of = np.diff(before[ends]).tolist()
             names = _names(mine)
             if place == _BBOX_PLACE and "rotation" in names:
                 return False

@@ -12,54 +12,71 @@ __all__ = ["decimal_texts"]
 
 _BILLION = 1_000_000_000
 _MOST = 2  # what is further out is no place in an image
-#: The three digits of numbers below a thousand, and how many of them are left without zeros at
-#: the end.
-_DIGITS = np.array([f"{n:03d}" for n in range(1000)], "S3").view(np.uint8).reshape(1000, 3)
-_USED = np.array([len(f"{n:03d}".rstrip("0")) for n in range(1000)], np.int8)
+_WIDTH = 12  # of a digit, a point, nine decimals and a comma
+
+
+def _texts(texts: list[bytes]) -> np.ndarray:
+    """(n,) texts of four bytes, each as one number."""
+    return np.array(texts, "S4").view(np.uint32)
+
+
+def _used(texts: list[bytes]) -> np.ndarray:
+    """(n,) how many bytes of texts are left without zeros at the end."""
+    return np.array([len(text.rstrip(b"0")) for text in texts], np.int8)
+
+
+#: A number's text is made of three parts: ``d.dd``, ``dddd``, and ``ddd`` with a comma.
+_FIRST = _texts([b"%d.%02d" % divmod(n, 100) for n in range(100 * _MOST + 1)])
+_MIDDLE = _texts([b"%04d" % n for n in range(10_000)])
+_LAST = _texts([b"%03d," % n for n in range(1000)])
+#: How many decimals each part has that are no zeros at the end.
+_FIRST_USED = _used([b"%02d" % (n % 100) for n in range(100 * _MOST + 1)])
+_MIDDLE_USED = _used([b"%04d" % n for n in range(10_000)])
+_LAST_USED = _used([b"%03d" % n for n in range(1000)])
+#: Which characters are left of a number with so many decimals.
+_KEPT = np.array([[n < 2 + used or n == _WIDTH - 1 for n in range(_WIDTH)] for used in range(10)])
 
 
 def decimal_texts(values: np.ndarray) -> pa.Array:
-    """What `values.coordinate_text` gives for each of some numbers.
+    """What `values.coordinate_text` gives for each of some numbers, with commas between.
 
     Args:
-        values: (n,) float64, finite.
+        values: (n, k) float64, finite.
 
     Returns:
-        (n,) long Arrow strings.
+        (n,) long Arrow strings of k numbers each.
 
     Raises:
         ValueError: A number is no place in or near an image.
     """
-    odd = np.flatnonzero((values < 0) | (values >= _MOST))
-    if not len(odd):
+    odd: np.ndarray = np.any((values < 0) | (values >= _MOST), axis=1)
+    if not odd.any():
         return _plain_texts(values)
-    others = long_texts([coordinate_text(value) for value in values[odd].tolist()])
+    at = np.flatnonzero(odd)
+    others = long_texts([",".join(map(coordinate_text, row)) for row in values[at].tolist()])
     place = np.arange(len(values))
-    place[odd] = len(values) + np.arange(len(odd))
-    plain = np.where((values < 0) | (values >= _MOST), 0, values)
+    place[at] = len(values) + np.arange(len(at))
+    plain = np.where(odd[:, None], 0, values)
     return pa.concat_arrays([_plain_texts(plain), others]).take(to_arrow(place))
 
 
 def _plain_texts(values: np.ndarray) -> pa.Array:
-    """Texts of numbers from 0 to below 2."""
+    """Texts of (n, k) numbers from 0 to below 2."""
     billionths = np.rint(values * _BILLION).astype(np.int32)
     thousands = billionths // 1000
-    low = billionths - 1000 * thousands
-    millions = thousands // 1000
-    middle = thousands - 1000 * millions
-    whole = millions // 1000
-    high = millions - 1000 * whole
-    text = np.empty((len(values), 11), np.uint8)
-    text[:, 0] = whole
-    text[:, 0] += ord("0")
-    text[:, 1] = ord(".")
-    text[:, 2:5] = _DIGITS[high]
-    text[:, 5:8] = _DIGITS[middle]
-    text[:, 8:] = _DIGITS[low]
-    used = np.where(middle > 0, 3 + _USED[middle], np.maximum(_USED[high], 1))
-    used = np.where(low > 0, 6 + _USED[low], used) + 2
+    last = billionths - 1000 * thousands
+    first = thousands // 10_000
+    middle = thousands - 10_000 * first
+    parts = np.stack([_FIRST.take(first), _MIDDLE.take(middle), _LAST.take(last)], axis=2)
+    text = parts.view(np.uint8)
+    # Zeros at the end go, but for the first one; so does the last comma.
+    used = np.where(
+        middle > 0, 2 + _MIDDLE_USED.take(middle), np.maximum(_FIRST_USED.take(first), 1)
+    )
+    used = np.where(last > 0, 6 + _LAST_USED.take(last), used)
+    keep = _KEPT.take(used, axis=0)
+    keep[:, -1:, 11] = False
     offsets = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(used, out=offsets[1:])
-    data = text[np.arange(11) < used[:, None]]
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    np.cumsum((used + 3).sum(axis=1) - 1, out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text[keep])]
     return pa.Array.from_buffers(pa.large_string(), len(values), buffers)

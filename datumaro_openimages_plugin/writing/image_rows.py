@@ -59,7 +59,9 @@ class ImageRows:
                 self.flush()
                 self._source = source
             if source is None:
-                self._new.append(csv_line([item.id, item.subset]))
+                plain = item.id.isalnum() and item.subset.isalnum()
+                row = f"{item.id},{item.subset}" if plain else csv_line([item.id, item.subset])
+                self._new.append(row)
             else:
                 self._rows.append(origin.row)  # type: ignore[union-attr]
                 self._images.append(origin.key)  # type: ignore[union-attr]

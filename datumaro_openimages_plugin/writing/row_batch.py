@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from datumaro_openimages_plugin.writing.row_places import RowPlaces
 __all__ = ["RowBatch", "bytes_of_texts", "joined_texts"]
 
 Size = tuple[int, int]
+_points_of = attrgetter("points")
 
 
 class RowBatch:
@@ -81,10 +83,8 @@ class RowBatch:
     @cached_property
     def points(self) -> np.ndarray:
         """(n, 4) float64 x1, y1, x2, y2 in pixels."""
-        flat: list[float] = []
-        for annotation in self.annotations:
-            flat += annotation.points
-        return np.array(flat, np.float64).reshape(-1, 4)
+        flat = itertools.chain.from_iterable(map(_points_of, self.annotations))
+        return np.fromiter(flat, np.float64).reshape(-1, 4)
 
 
 def _is_resized(item: DatasetItem, size: Size | None) -> bool:

@@ -35,6 +35,9 @@ class RowPlaces:
     @classmethod
     def of_annotations(cls, annotations: Sequence[Any]) -> RowPlaces:
         """Where annotations were read, without making the `Origin` of each."""
+        if not any(map(_may_know_rows, set(map(type, annotations)))):
+            count = len(annotations)
+            return cls([], np.full(count, -1, np.int64), np.zeros(count, np.int64))
         try:
             found = list(map(_source_of, annotations))
             distinct = {id(source): source for source in found}
@@ -81,3 +84,8 @@ class RowPlaces:
         """One of them as an `Origin`, None for what was not read."""
         which = int(self.which[position])
         return None if which < 0 else Origin(self.sources[which], int(self.rows[position]))
+
+
+def _may_know_rows(cls: type) -> bool:
+    """Whether objects of a class may have an origin; those that have a ``__dict__`` may."""
+    return hasattr(cls, "origin") or cls.__dictoffset__ != 0

@@ -209,9 +209,10 @@ class RowWriter:
 
     def _first_columns(self, batch: RowBatch, at: np.ndarray, source: str) -> tuple[pa.Array, ...]:
         """The columns ``ImageID`` and ``Source``, as one, and ``LabelName``."""
-        ids = long_texts([csv_line([item.id, source]) for item in batch.items])
+        ids = [item.id for item in batch.items]
+        starts = [f"{i},{source}" if i.isalnum() else csv_line([i, source]) for i in ids]
         names = self._quoted_names().take(to_arrow(batch.label[at]))
-        return ids.take(to_arrow(batch.item[at])), names
+        return long_texts(starts).take(to_arrow(batch.item[at])), names
 
     def _same_label(
         self, batch: RowBatch, at: np.ndarray, source: TableRows, rows: np.ndarray

@@ -148,8 +148,8 @@ class BoxWriter(RowWriter):
     def _render(
         self, batch: RowBatch, at: np.ndarray, line_end: str
     ) -> tuple[np.ndarray, pa.Array]:
-        at = self._writable(batch, at)
-        corners = boxes.coordinate_columns(batch.points[at], batch.size_px[at])
+        at, points, sizes = self._writable(batch, at)
+        corners = boxes.coordinate_columns(points, sizes)
         padding = "".join(
             f",{boxes.default(name)}" for name in self.sink.columns[len(boxes.FIELDS) :]
         )
@@ -158,23 +158,34 @@ class BoxWriter(RowWriter):
             for column, end in enumerate(("", padding + line_end))
         )
         first = self._first_columns(batch, at, "")
-        return at, joined_texts((*first, score, *corners, flags))
+        return at, joined_texts((*first, score, corners, flags))
 
-    def _writable(self, batch: RowBatch, at: np.ndarray) -> np.ndarray:
-        """Positions of boxes that can be written; the others are counted or refused."""
+    def _writable(
+        self, batch: RowBatch, at: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Positions, points and sizes of images of boxes that can be written.
+
+        The others are counted or refused.
+        """
         known = batch.is_sized[at]
         if not known.all():
             self._lost["boxes on images of unknown size"] += int((~known).sum())
             at = at[known]
-        points = batch.points[at]
-        good = np.isfinite(points).all(axis=1)
-        good &= (points[:, 2] >= points[:, 0]) & (points[:, 3] >= points[:, 1])
-        frac = points / batch.size_px[at][:, [1, 0, 1, 0]]
-        inside = ((frac > BELOW_FRAC) & (frac < ABOVE_FRAC)).all(axis=1)
-        for place in np.flatnonzero(~(good & inside)).tolist():
+        points, sizes = batch.points[at], batch.size_px[at]
+        x1, y1, x2, y2 = points.T
+        good = np.isfinite(points).all(axis=1) & (x2 >= x1) & (y2 >= y1)
+        # Of boxes, the first corner is the lower one.
+        height, width = sizes.T
+        inside = (x1 / width > BELOW_FRAC) & (y1 / height > BELOW_FRAC)
+        inside &= (x2 / width < ABOVE_FRAC) & (y2 / height < ABOVE_FRAC)
+        bad = np.flatnonzero(~(good & inside))
+        if not len(bad):
+            return at, points, sizes
+        for place in bad.tolist():
             i = int(at[place])
             reason = f"has corners {batch.annotations[i].points}, which are no box"
             if good[place]:
                 reason = "reaches out of the image by more than the image's size"
             self._refuse(ValueError(reason), batch.item_of(i), batch.annotations[i])
-        return at[good & inside]
+        fine = good & inside
+        return at[fine], points[fine], sizes[fine]

@@ -54,7 +54,9 @@ def test_columns_of_coordinates_are_the_texts_of_single_ones():
     for extra in ([], [[-3.5, 0, 1, 1]], [[0, 0, 2040, 1530]]):
         these = np.concatenate([points, np.array(extra, float).reshape(-1, 4)])
         sizes = np.tile([768.0, 1024.0], (len(these), 1))
-        columns = coordinate_columns(these, sizes)
-        for texts, (at, size) in zip(columns, ((0, 1), (2, 1), (1, 0), (3, 0)), strict=True):
-            frac = these[:, at] / sizes[:, size]
-            assert texts.to_pylist() == [coordinate_text(value) for value in frac.tolist()]
+        texts = coordinate_columns(these, sizes)
+        expected = [
+            ",".join(map(coordinate_text, (x1 / 1024, x2 / 1024, y1 / 768, y2 / 768)))
+            for x1, y1, x2, y2 in these.tolist()
+        ]
+        assert texts.to_pylist() == expected
