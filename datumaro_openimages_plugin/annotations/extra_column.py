@@ -131,7 +131,8 @@ def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) 
     return annotation.wrap(attributes=attributes)
 
 
-_SHOWN_ON_REQUEST = frozenset(labels.EXTRA) | frozenset(boxes.EXTRA) | frozenset(masks.EXTRA)
+#: Attribute -> column, of those that imports show on request only.
+_SHOWN_ON_REQUEST = {**labels.EXTRA, **boxes.EXTRA, **masks.EXTRA}
 
 
 def _had_extra(annotation: Any) -> bool:
@@ -250,14 +251,15 @@ def kept_attributes(annotation: Any) -> frozenset[str]:
 
 def _agreeing(attributes: Mapping[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
     """The attributes, without those whose own column has been changed since."""
-    return {
-        name: value
-        for name, value in attributes.items()
-        if name not in _COLUMNS or _agrees(name, value, row)
-    }
+    return {name: value for name, value in attributes.items() if _agrees(name, value, row)}
 
 
 def _agrees(name: str, value: Any, row: Mapping[str, str]) -> bool:
+    if name in _SHOWN_ON_REQUEST:
+        shown = "" if value is None else str(value)
+        return row.get(_SHOWN_ON_REQUEST[name], shown) == shown
+    if name not in _COLUMNS:
+        return True
     column_name, to_text = _COLUMNS[name]
     if column_name not in row:
         return True  # of another kind's column: an attribute like any other

@@ -176,6 +176,18 @@ def test_a_column_that_was_changed_since_wins(picture, tmp_path):
     assert found.attributes == {"score": 0.75, "truncated": True}
 
 
+def test_a_column_that_is_shown_on_request_and_was_changed_since_wins(picture, tmp_path):
+    box = Bbox(1, 2, 9, 8, label=0, attributes={"source": "xclick", "colour": "red"})
+    there_and_back([box], picture, tmp_path)
+    path = tmp_path / "out/annotations/train-annotations-bbox.csv"
+    path.write_bytes(path.read_bytes().replace(b",xclick,", b",mine,"))
+    for shown in ({}, {"show_columns": True}):
+        (item,) = OpenImagesExtractor(str(tmp_path / "out"), keep_attributes=True, **shown)
+        (found,) = item.annotations
+        assert found.attributes.get("source") == ("mine" if shown else None)
+        assert found.attributes["colour"] == "red"
+
+
 def test_without_being_asked_for_nothing_changes(picture, tmp_path):
     box = Bbox(1, 2, 9, 8, label=0, z_order=3, attributes={"colour": "red"})
     (found,) = there_and_back([box], picture, tmp_path, taken=False)
