@@ -112,21 +112,32 @@ def _unwrap(owner: Any, name: str) -> bool:
 
 
 def _with_declared(load: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
+    before: list[Any] | None = None
+    after: list[Any] = []
+
     @functools.wraps(load)
     def loaded(cls: Any) -> list[Any]:
+        nonlocal before, after
         plugins = load(cls)
-        # Classes where Datumaro imports its own, lazy entries where it has lazy ones.
-        eager = not any(hasattr(plugin, "get_plugin_cls") for plugin in plugins)
-        declared = declared_plugins(eager)
-        keys = {key_of(plugin) for plugin in declared}
-        names = {name for name, _ in keys}  # Datumaro has 300 plugins, and few of these names
-        return [
-            plugin
-            for plugin in plugins
-            if (getattr(plugin, "NAME", None) or "") not in names or key_of(plugin) not in keys
-        ] + declared
+        # Datumaro keeps its list; a command asks for it a dozen times.
+        if plugins is not before:
+            # Classes where Datumaro imports its own, lazy entries where it has lazy ones.
+            eager = not any(hasattr(plugin, "get_plugin_cls") for plugin in plugins)
+            before, after = plugins, _replaced(plugins, declared_plugins(eager))
+        return list(after)
 
     return loaded
+
+
+def _replaced(plugins: list[Any], declared: list[Any]) -> list[Any]:
+    """Some plugins, with the declared ones in the place of those of the same name and kind."""
+    keys = {key_of(plugin) for plugin in declared}
+    names = {name for name, _ in keys}  # Datumaro has 300 plugins, and few of these names
+    return [
+        plugin
+        for plugin in plugins
+        if (getattr(plugin, "NAME", None) or "") not in names or key_of(plugin) not in keys
+    ] + declared
 
 
 def register_in(environment: Any) -> None:
