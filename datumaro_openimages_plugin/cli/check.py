@@ -17,6 +17,7 @@ from collections import Counter
 from datumaro_openimages_plugin.cli.common import (
     add_dataset,
     add_format,
+    at_least,
     open_files,
     progress,
     write,
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
     parser.add_argument(
-        "--limit", type=int, metavar="N", help="show at most N problems; all are counted"
+        "--limit", type=at_least(0), metavar="N", help="show at most N problems; all are counted"
     )
 
 

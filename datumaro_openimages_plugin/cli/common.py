@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ __all__ = [
     "add_dataset",
     "add_format",
     "aligned",
+    "at_least",
     "open_dataset",
     "open_files",
     "open_reader",
@@ -43,6 +44,19 @@ def add_format(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="how to print the result (default: %(default)s)",
     )
+
+
+def at_least(least: float, convert: type[int] | type[float] = int) -> Callable[[str], float]:
+    """A type for an argument that is a number from ``least`` on, and below a billion."""
+
+    def number(text: str) -> float:
+        value = convert(text)
+        if not least <= value < 1e9:
+            raise argparse.ArgumentTypeError(f"{text} is not a number from {least} on")
+        return value
+
+    number.__name__ = "number"  # argparse says so: invalid number value
+    return number
 
 
 def open_files(path: str) -> DatasetFiles:

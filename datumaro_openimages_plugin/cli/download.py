@@ -16,7 +16,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from datumaro_openimages_plugin.cli.common import aligned, write
+from datumaro_openimages_plugin.cli.common import aligned, at_least, write
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.download.download import Choice, Downloaded
@@ -51,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ids", metavar="FILE", help="only the images whose ids this file has, one a line"
     )
-    parser.add_argument("--max-images", type=int, metavar="N", help="only the first N images")
+    parser.add_argument(
+        "--max-images", type=at_least(1), metavar="N", help="only the first N images"
+    )
     parser.add_argument(
         "--base-url",
         metavar="URL",
@@ -59,14 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "open-images-dataset as folders",
     )
     parser.add_argument(
-        "--jobs", type=int, default=8, help="connections at a time (default: %(default)s)"
+        "--jobs", type=at_least(1), default=8, help="connections at a time (default: %(default)s)"
     )
     parser.add_argument(
-        "--retries", type=int, default=5, help="further attempts (default: %(default)s)"
+        "--retries", type=at_least(0), default=5, help="further attempts (default: %(default)s)"
     )
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=at_least(0.01, float),
         default=30.0,
         metavar="SECONDS",
         help="how long a server may be silent (default: %(default)s)",

@@ -14,7 +14,13 @@ from __future__ import annotations
 import argparse
 import os
 
-from datumaro_openimages_plugin.cli.common import add_dataset, open_dataset, progress, write
+from datumaro_openimages_plugin.cli.common import (
+    add_dataset,
+    at_least,
+    open_dataset,
+    progress,
+    write,
+)
 
 __all__ = ["add_arguments", "run"]
 
@@ -26,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", default="preview.html", help="the page (default: %(default)s)"
     )
     parser.add_argument(
-        "--images", type=int, default=24, metavar="N", help="images to show (default: %(default)s)"
+        "--images",
+        type=at_least(0),
+        default=24,
+        metavar="N",
+        help="images to show (default: %(default)s)",
     )
     parser.add_argument(
         "--pick",
@@ -49,13 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the page."""
+    from datumaro_openimages_plugin.errors import OptionError
     from datumaro_openimages_plugin.preview.preview import preview
 
     dataset = open_dataset(args.dataset, args.dataset_format)
+    if args.subset is not None and args.subset not in dataset.subsets():
+        names = ", ".join(sorted(dataset.subsets()))
+        raise OptionError(f"there is no subset {args.subset!r}; there are: {names}")
     found = preview(
         dataset,
         os.path.basename(os.path.abspath(args.dataset)),
-        show=max(0, args.images),
+        show=args.images,
         pick=args.pick,
         seed=args.seed,
         subset=args.subset,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from datumaro_openimages_plugin.cli.common import add_dataset, progress, write
+from datumaro_openimages_plugin.cli.common import add_dataset, at_least, progress, write
 
 __all__ = ["add_arguments", "run"]
 
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="keep",
         help="what becomes of labels that say that a class is absent (default: %(default)s)",
     )
-    add("--max-images", type=int, metavar="N", help="at most N images")
+    add("--max-images", type=at_least(1), metavar="N", help="at most N images")
     add("--seed", type=int, default=0, help="which chance chooses them (default: %(default)s)")
     add("--no-media", action="store_true", help="leave out the pictures; masks are kept")
     add("--link", action="store_true", help="link pictures and masks rather than copy them")

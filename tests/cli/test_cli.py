@@ -97,3 +97,24 @@ def test_runs_as_a_module():
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "datum-openimages info: missing: there is no such folder or zip\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "download F --kinds boxes --subsets test --jobs 0",
+        "download F --kinds boxes --subsets test --retries -1",
+        "download F --kinds boxes --subsets test --timeout 0",
+        "download F --kinds boxes --subsets test --timeout nan",
+        "download F --kinds boxes --subsets test --timeout inf",
+        "download F --kinds boxes --subsets test --images --max-images 0",
+        "subset D T --max-images 0",
+        "check D --limit -1",
+        "preview D --images -3",
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(line, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(line.split())
+    assert ended.value.code == cli.UNUSABLE
+    assert f"{line.split()[-1]} is not a number from" in capsys.readouterr().err

@@ -336,3 +336,11 @@ def test_the_examples_of_the_page(tmp_path, monkeypatch, capsys):
         (tmp_path / "out").mkdir(exist_ok=True)
         assert run_command(arguments, monkeypatch) == 0
     assert (tmp_path / "out/preview.html").stat().st_size > 10_000
+
+
+def test_a_subset_that_is_not_there_is_refused(tmp_path, capsys):
+    page = tmp_path / "page.html"
+    arguments = ["preview", str(ROOT / "assets/cvat_layout"), "--subset", "val", "-o", str(page)]
+    assert cli.main(arguments) == cli.UNUSABLE
+    assert "no subset 'val'; there are: train, validation" in capsys.readouterr().err
+    assert not page.exists()
