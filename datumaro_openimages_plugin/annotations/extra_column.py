@@ -14,7 +14,6 @@ other readers of the tables pass it by. It is a JSON object with any of these:
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, annotation_type
+from datumaro_openimages_plugin.annotations.extra_json import dumped, is_json, parsed, plain
 from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.annotations.values import (
     box_id_text,
@@ -77,9 +77,29 @@ class packed_items:  # noqa: N801 (used as a function; a class, since exports it
 
     def __iter__(self) -> Iterator[Any]:
         for item in self._items:
+            item = _with_unseen(item)
             groups = group_numbers(item.annotations)
             made = [pack(annotation, groups) for annotation in item.annotations]
             yield item.wrap(annotations=made) if made else item
+
+
+def _with_unseen(item: Any) -> Any:
+    """The item with what its rows keep, if its import did not take that back; else it would go."""
+    if not any(
+        not annotation.origin.dataset.keep_attributes and EXTRA_COLUMN in _row(annotation)
+        for annotation in item.annotations
+        if getattr(annotation, "origin", None) is not None
+    ):
+        return item
+    copies = [a.wrap(attributes=dict(a.attributes)) for a in item.annotations]
+    item = item.wrap(annotations=copies)
+    unpack(item, imported=False)
+    return item
+
+
+def _row(annotation: Any) -> dict[str, str]:
+    origin = getattr(annotation, "origin", None)
+    return {} if origin is None else origin.fields
 
 
 def group_numbers(annotations: Iterable[Any]) -> dict[int, int]:
@@ -108,14 +128,14 @@ def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) 
         if name == "rotation" and (straight or "rotation" in with_columns):
             if straight:
                 del attributes[name]
-        elif name not in with_columns:
-            if _is_json(value):
+        elif name not in with_columns and name != EXTRA_ATTRIBUTE:
+            if is_json(value):
                 # Where it has a column that imports show on request only, it goes there too.
-                extra[name] = _plain(attributes[name])
+                extra[name] = plain(attributes[name])
                 if name not in _SHOWN_ON_REQUEST:
                     del attributes[name]
-        elif _is_json(value) and not _comes_back(name, value):
-            extra[name] = _plain(value)
+        elif name in with_columns and is_json(value) and not _comes_back(name, value):
+            extra[name] = plain(value)
             if not _has_text(name, value):
                 del attributes[name]
     kept: dict[str, Any] = {"attributes": extra} if extra else {}
@@ -125,8 +145,8 @@ def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) 
         kept["z_order"] = int(annotation.z_order)
     attributes.pop(EXTRA_ATTRIBUTE, None)
     if kept:
-        attributes[EXTRA_ATTRIBUTE] = _dumped(kept)
-    elif _had_extra(annotation):
+        attributes[EXTRA_ATTRIBUTE] = dumped(kept)
+    elif _had_extra(annotation) and annotation.origin.dataset.keep_attributes:
         attributes[EXTRA_ATTRIBUTE] = ""
     return annotation.wrap(attributes=attributes)
 
@@ -136,8 +156,7 @@ _SHOWN_ON_REQUEST = {**labels.EXTRA, **boxes.EXTRA, **masks.EXTRA}
 
 
 def _had_extra(annotation: Any) -> bool:
-    origin = getattr(annotation, "origin", None)
-    return origin is not None and bool(origin.fields.get(EXTRA_COLUMN))
+    return bool(_row(annotation).get(EXTRA_COLUMN))
 
 
 def _comes_back(name: str, value: Any) -> bool:
@@ -162,23 +181,6 @@ def _has_text(name: str, value: Any) -> bool:
     return True
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _is_json(value: Any) -> bool:
-    value = _plain(value)
-    if isinstance(value, float):
-        return bool(np.isfinite(value))
-    return value is None or isinstance(value, (bool, int, str))
-
-
-def _dumped(kept: Mapping[str, Any]) -> str:
-    text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    lone = any("\ud800" <= char <= "\udfff" for char in text)
-    return json.dumps(kept, separators=(",", ":"), sort_keys=True) if lone else text
-
-
 # Import
 
 
@@ -189,41 +191,21 @@ def column() -> Column:
 
 def _checked(text: str) -> str:
     if text:
-        _parsed(text)
+        parsed(text)
     return text
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    """What a field says.
-
-    Raises:
-        ValueError: It is no JSON object of the members that there are, of their types.
-    """
-    try:
-        kept = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise ValueError("is no JSON as this package writes it") from None
-    good = isinstance(kept, dict) and set(kept) <= {"attributes", "group", "z_order"}
-    if good:
-        attributes = kept.get("attributes", {})
-        good = isinstance(attributes, dict) and all(map(_is_json, attributes.values()))
-        numbers = [kept.get("group", 0), kept.get("z_order", 0)]
-        good &= all(type(n) is int and abs(n) < 1 << 31 for n in numbers) and numbers[0] >= 0
-    if not good:
-        raise ValueError("has other members than attributes, group and z_order, or of other types")
-    return kept  # type: ignore[no-any-return]
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(text)
-
-
-def unpack(item: Any) -> None:
+def unpack(item: Any, *, imported: bool = True) -> None:
     """Gives an item's annotations what their rows have in the column ``Extra``.
 
     Groups kept there are numbered after those that the tables give.
+
+    Args:
+        item: The item.
+        imported: Whether it is just being imported; else attributes that are there may have been
+            set since, and stay.
     """
-    fields = [annotation.origin.fields for annotation in item.annotations]
+    fields = [_row(annotation) for annotation in item.annotations]
     if not any(row.get(EXTRA_COLUMN) for row in fields):
         return
     last = max(annotation.group for annotation in item.annotations)
@@ -231,9 +213,15 @@ def unpack(item: Any) -> None:
         text = row.get(EXTRA_COLUMN)
         if not text:
             continue
-        kept = _parsed(text)
+        try:
+            kept = parsed(text)
+        except ValueError:  # of another tool: an import that was not asked to did not look at it
+            continue
         annotation.attributes.pop(EXTRA_ATTRIBUTE, None)  # what it says is shown itself
-        annotation.attributes.update(_agreeing(kept.get("attributes", {}), row))
+        agreeing = _agreeing(kept.get("attributes", {}), row)
+        for name, value in agreeing.items():
+            if imported or _is_as_read(name, annotation.attributes, row):
+                annotation.attributes[name] = value
         if kept.get("group"):
             annotation.group = last + kept["group"]
         if kept.get("z_order") and hasattr(annotation, "z_order"):
@@ -242,16 +230,21 @@ def unpack(item: Any) -> None:
 
 def kept_attributes(annotation: Any) -> frozenset[str]:
     """The attributes that an annotation has from the column ``Extra``."""
-    origin = getattr(annotation, "origin", None)
-    text = None if origin is None else origin.fields.get(EXTRA_COLUMN)
+    text = _row(annotation).get(EXTRA_COLUMN)
     if not text:
         return frozenset()
-    return frozenset(_parsed(text).get("attributes", ()))
+    return frozenset(parsed(text).get("attributes", ()))
 
 
 def _agreeing(attributes: Mapping[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
     """The attributes, without those whose own column has been changed since."""
     return {name: value for name, value in attributes.items() if _agrees(name, value, row)}
+
+
+def _is_as_read(name: str, attributes: Mapping[str, Any], row: Mapping[str, str]) -> bool:
+    if name in _COLUMNS or name in _SHOWN_ON_REQUEST:
+        return _agrees(name, attributes.get(name), row)
+    return name not in attributes
 
 
 def _agrees(name: str, value: Any, row: Mapping[str, str]) -> bool:

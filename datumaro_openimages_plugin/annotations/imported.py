@@ -32,6 +32,7 @@ class ImportedFrom:
             the files are read.
         kinds: Names of the kinds of annotation that were read; filled likewise.
         show_columns: Whether attributes show the columns that Datumaro has no place for.
+        keep_attributes: Whether attributes have what the column ``Extra`` keeps.
         token: Tells imports apart in pickles.
     """
 
@@ -43,6 +44,7 @@ class ImportedFrom:
     left_out: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     show_columns: bool = False
+    keep_attributes: bool = False
     token: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:

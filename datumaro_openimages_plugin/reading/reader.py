@@ -107,6 +107,7 @@ class Reader:
             other_sizes,
             self._lists(),
             show_columns=show_columns,
+            keep_attributes=keep_attributes,
         )
         self.images = Images(self._shared)
         self._skipped = self._subsets_to_skip()

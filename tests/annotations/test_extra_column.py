@@ -188,6 +188,35 @@ def test_a_column_that_is_shown_on_request_and_was_changed_since_wins(picture, t
         assert found.attributes["colour"] == "red"
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_what_an_import_does_not_take_back_is_still_kept(shown, picture, tmp_path):
+    box = Bbox(
+        1, 2, 9, 8, label=0, group=4, z_order=2, attributes={"track": 7, "score": "0.50", "x": 1}
+    )
+    label = Label(0, group=4, attributes={"colour": "red", "score": "0.70"})
+    there_and_back([label, box], picture, tmp_path)
+    (item,) = OpenImagesExtractor(str(tmp_path / "out"), show_columns=shown)
+    item.annotations[0].attributes["score"] = 0.9
+    item.annotations[1].attributes["x"] = 2
+    (label, box) = there_and_back(item.annotations, picture, tmp_path)
+    assert label.attributes == {"colour": "red", "score": 0.9}
+    assert box.attributes == {"track": 7, "score": "0.50", "x": 2}
+    assert box.group == label.group > 0 and box.z_order == 2
+
+
+def test_a_column_of_this_name_of_another_tool_stays(picture, tmp_path):
+    there_and_back([Label(0)], picture, tmp_path, keep=False)
+    path = tmp_path / "out/annotations/train-annotations-human-imagelabels.csv"
+    head, row = path.read_text().splitlines()
+    path.write_text(f"{head},Extra\n{row},theirs\n")
+    (item,) = OpenImagesExtractor(str(tmp_path / "out"))
+    OpenImagesExporter.convert(
+        dataset_of(item), str(tmp_path / "again"), keep_attributes=True, save_media=True
+    )
+    found = tmp_path / "again/annotations/train-annotations-human-imagelabels.csv"
+    assert found.read_text() == f"{head},Extra\n{row},theirs\n"
+
+
 def test_without_being_asked_for_nothing_changes(picture, tmp_path):
     box = Bbox(1, 2, 9, 8, label=0, z_order=3, attributes={"colour": "red"})
     (found,) = there_and_back([box], picture, tmp_path, taken=False)
