@@ -128,13 +128,15 @@ def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) 
         if name == "rotation" and (straight or "rotation" in with_columns):
             if straight:
                 del attributes[name]
-        elif name not in with_columns and name != EXTRA_ATTRIBUTE:
+        elif name == EXTRA_ATTRIBUTE and value == _row(annotation).get(EXTRA_COLUMN):
+            pass  # shown by an import
+        elif name not in with_columns:
             if is_json(value):
                 # Where it has a column that imports show on request only, it goes there too.
                 extra[name] = plain(attributes[name])
                 if name not in _SHOWN_ON_REQUEST:
                     del attributes[name]
-        elif name in with_columns and is_json(value) and not _comes_back(name, value):
+        elif is_json(value) and not _comes_back(name, value):
             extra[name] = plain(value)
             if not _has_text(name, value):
                 del attributes[name]
@@ -152,7 +154,11 @@ def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) 
 
 
 #: Attribute -> column, of those that imports show on request only.
-_SHOWN_ON_REQUEST = {**labels.EXTRA, **boxes.EXTRA, **masks.EXTRA}
+_SHOWN_ON_REQUEST = {
+    name: column
+    for name, column in {**labels.EXTRA, **boxes.EXTRA, **masks.EXTRA}.items()
+    if name != EXTRA_ATTRIBUTE
+}
 
 
 def _had_extra(annotation: Any) -> bool:
@@ -217,7 +223,8 @@ def unpack(item: Any, *, imported: bool = True) -> None:
             kept = parsed(text)
         except ValueError:  # of another tool: an import that was not asked to did not look at it
             continue
-        annotation.attributes.pop(EXTRA_ATTRIBUTE, None)  # what it says is shown itself
+        if annotation.attributes.get(EXTRA_ATTRIBUTE) == text:
+            del annotation.attributes[EXTRA_ATTRIBUTE]  # what it says is shown itself
         agreeing = _agreeing(kept.get("attributes", {}), row)
         for name, value in agreeing.items():
             if imported or _is_as_read(name, annotation.attributes, row):

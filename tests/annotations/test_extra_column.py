@@ -45,6 +45,7 @@ VALUES = {
     "source": "mine",
     "clicks": "many",
     "extra, column": "x",
+    "extra_column": "y",
 }
 
 
