@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType, round_points
 from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
@@ -36,7 +35,6 @@ __all__ = [
     "FIELDS",
     "FLAGS",
     "columns",
-    "coordinate_columns",
     "coordinates",
     "corner_columns",
     "default",
@@ -229,23 +227,6 @@ def near_px(sizes: np.ndarray) -> np.ndarray:
         sizes: (n, 2) height, width in pixels.
     """
     return _ROUNDING_PX + 1e-7 * sizes.max(axis=1)
-
-
-def coordinate_columns(points: np.ndarray, sizes: np.ndarray) -> pa.Array:
-    """The corner columns of new boxes: XMin, XMax, YMin, YMax as one text each.
-
-    Args:
-        points: (n, 4) float64 x1, y1, x2, y2 in pixels, finite.
-        sizes: (n, 2) float64 height, width in pixels.
-
-    Returns:
-        (n,) Arrow strings: what `values.coordinate_text` gives for the four, with commas.
-    """
-    from datumaro_openimages_plugin.writing.decimal_texts import decimal_texts  # for exports only
-
-    height, width = sizes.T
-    x1, y1, x2, y2 = points.T
-    return decimal_texts(np.stack([x1 / width, x2 / width, y1 / height, y2 / height], axis=1))
 
 
 def is_there(points: Sequence[float], size: tuple[int, int] | None, frac: Sequence[float]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ Texts = Callable[[dict[str, Any]], tuple[tuple[str, ...], tuple[Any, ...]]]
 """Gives the texts of the attribute columns, and their values as the columns of a read table have
 them."""
 
+_PLAIN = frozenset((int, float))
 _REMEMBERED = 100_000  # attributes whose texts are remembered
 
 
@@ -56,6 +58,7 @@ class AttributeKeys:
     def _clear(self) -> None:
         self._keys: list[AttributeKey] = []
         self._numbers = _Numbers(self._add)
+        self._same_names: dict[tuple[str, ...], dict[Any, int]] = {}
         self._special = np.zeros((0, 3), bool)
 
     def of(self, attributes: list[dict[str, Any]]) -> np.ndarray:
@@ -63,10 +66,13 @@ class AttributeKeys:
         if len(self._keys) > _REMEMBERED:
             self._clear()
         numbers = self._numbers
+        found: list[Any] | None
         try:
-            # One flat tuple each: nested ones would keep the garbage collector busy. The class
-            # of the score is part of it, since True equals 1 and is no score.
-            found = [numbers[(*d, *d.values(), d.get("score").__class__)] for d in attributes]
+            found = self._of_same_names(attributes)
+            if found is None:
+                # One flat tuple each: nested ones would keep the garbage collector busy. The class
+                # of the score is part of it, since True equals 1 and is no score.
+                found = [numbers[(*d, *d.values(), d.get("score").__class__)] for d in attributes]
         except TypeError:  # some value cannot be hashed
             found = [self._number(one) for one in attributes]
         new = self._keys[len(self._special) :]
@@ -74,6 +80,24 @@ class AttributeKeys:
             special = [(key.error is not None, bool(key.extra), bool(key.unknown)) for key in new]
             self._special = np.concatenate([self._special, np.array(special, bool)])
         return np.array(found, np.int64)
+
+    def _of_same_names(self, attributes: list[dict[str, Any]]) -> list[int] | None:
+        """A number for each, quicker; None where names differ or scores are no plain numbers."""
+        every = set(map(tuple, attributes))
+        names: tuple[str, ...] = every.pop() if every else ()
+        if every or not names:
+            return None
+        if "score" in names:
+            scores = map(itemgetter("score"), attributes)
+            if not _PLAIN.issuperset(map(type, scores)):
+                return None
+        # The values alone, or the value where there is one name only.
+        values = list(map(itemgetter(*names), attributes))
+        numbers = self._same_names.setdefault(names, {})
+        for one in set(values).difference(numbers):
+            row = dict(zip(names, one if len(names) > 1 else (one,), strict=True))
+            numbers[one] = self._numbers[(*row, *row.values(), row.get("score").__class__)]
+        return list(map(numbers.__getitem__, values))
 
     def _number(self, attributes: dict[str, Any]) -> int:
         try:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from datumaro_openimages_plugin.annotations.values import coordinate_text
 from datumaro_openimages_plugin.tables.arrays import long_texts, to_arrow
 
-__all__ = ["decimal_texts"]
+__all__ = ["coordinate_columns", "decimal_texts"]
 
 _BILLION = 1_000_000_000
 _MOST = 2  # what is further out is no place in an image
@@ -35,6 +35,21 @@ _MIDDLE_USED = _used([b"%04d" % n for n in range(10_000)])
 _LAST_USED = _used([b"%03d" % n for n in range(1000)])
 #: Which characters are left of a number with so many decimals.
 _KEPT = np.array([[n < 2 + used or n == _WIDTH - 1 for n in range(_WIDTH)] for used in range(10)])
+
+
+def coordinate_columns(points: np.ndarray, sizes: np.ndarray) -> pa.Array:
+    """The corner columns of new boxes: XMin, XMax, YMin, YMax as one text each.
+
+    Args:
+        points: (n, 4) float64 x1, y1, x2, y2 in pixels, finite.
+        sizes: (n, 2) float64 height, width in pixels.
+
+    Returns:
+        (n,) Arrow strings: what `values.coordinate_text` gives for the four, with commas.
+    """
+    height, width = sizes.T
+    x1, y1, x2, y2 = points.T
+    return decimal_texts(np.stack([x1 / width, x2 / width, y1 / height, y2 / height], axis=1))
 
 
 def decimal_texts(values: np.ndarray) -> pa.Array:

@@ -17,6 +17,7 @@ from datumaro_openimages_plugin.annotations.values import (
 )
 from datumaro_openimages_plugin.kinds import boxes, labels, machine_labels
 from datumaro_openimages_plugin.tables.rows import TableRows
+from datumaro_openimages_plugin.writing.decimal_texts import coordinate_columns
 from datumaro_openimages_plugin.writing.row_batch import RowBatch, joined_texts
 from datumaro_openimages_plugin.writing.row_writer import RowWriter
 
@@ -149,7 +150,7 @@ class BoxWriter(RowWriter):
         self, batch: RowBatch, at: np.ndarray, line_end: str
     ) -> tuple[np.ndarray, pa.Array]:
         at, points, sizes = self._writable(batch, at)
-        corners = boxes.coordinate_columns(points, sizes)
+        corners = coordinate_columns(points, sizes)
         padding = "".join(
             f",{boxes.default(name)}" for name in self.sink.columns[len(boxes.FIELDS) :]
         )

@@ -1,0 +1,53 @@
+"""Equal attributes get one number, whatever else is in their batch."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from datumaro_openimages_plugin.kinds.boxes import ATTRIBUTES, EXTRA
+from datumaro_openimages_plugin.writing.row_writers import BoxWriter
+from datumaro_openimages_plugin.writing.sinks import CsvSink
+
+VALUES = [1, 1.0, True, 0, False, None, "1", "true", "", 2, [1]]
+SCORES = [*VALUES, 0.25, np.float32(0.25), Decimal(1)]
+NAMES = ["score", "occluded", "source", "odd"]
+
+
+def keys():
+    sink = CsvSink(lambda: "", ())
+    return BoxWriter(sink, [], lambda *error: None, {})._keys
+
+
+def told(found, number):
+    key = found._keys[number]
+    return key.texts, key.extra, key.unknown, str(key.error)
+
+
+def test_scores_of_equal_value_and_other_class_are_told_apart():
+    assert {"score"} <= ATTRIBUTES
+    assert "source" in EXTRA
+    found = keys()
+    for value, good in ((1, True), (True, False), (1.0, True), (Decimal(1), False), (1, True)):
+        numbers = found.of([{"score": value}] * 2)
+        assert found.are_bad(numbers).tolist() == [not good] * 2, value
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_batch_is_its_annotations(seed):
+    dice = random.Random(seed)
+    together = keys()
+    for _ in range(20):
+        names = dice.sample(NAMES, dice.randrange(1, 4))
+        batch = [{name: dice.choice(VALUES) for name in names} for _ in range(6)]
+        if dice.random() < 0.5:
+            batch.append({"score": 1, "is_inside": dice.choice([0, 1])})
+        # A column beyond the ordinary ones has the text of the first of equal values.
+        batch = [{**one, "source": "x"} if "source" in one else one for one in batch]
+        numbers = together.of(batch).tolist()
+        for attributes, number in zip(batch, numbers, strict=True):
+            alone = keys()
+            assert told(together, number) == told(alone, int(alone.of([attributes])[0]))
