@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["CsvSink", "Sink", "csv_line"]
 
 _FLUSH = 1 << 14  # rows gathered before they are written
+_HELD = 1 << 20  # bytes of rows gathered before their file is made
 
 
 def csv_line(values: Sequence[str]) -> str:
@@ -85,7 +86,9 @@ class CsvSink:
         self._line_end = line_end
         self._written: str | None = None
         self._file: BinaryIO | None = None
-        self._lines: list[bytes] = []
+        self._blocks: list[bytes] = []  # before the file is made
+        self._held = 0  # bytes of these
+        self._lines: list[bytes] = []  # after these
         self._origins: list[Origin | None] = []  # of these lines
         self._order = RowOrder()
         self._start = 0  # where rows begin
@@ -124,10 +127,17 @@ class CsvSink:
             count: How many there are, at least one.
             places: Where they were read, None for new ones.
         """
-        self._flush()
+        self._gather()
+        size = memoryview(data).nbytes
+        if self._file is None and self._held + size < _HELD:
+            # A dataset may have more subsets than files may be open.
+            self._blocks.append(bytes(data))
+            self._held += size
+        else:
+            self._flush()
+            assert self._file is not None
+            self._file.write(data)
         self.count += count
-        assert self._file is not None
-        self._file.write(data)
         if places is None:
             self._order.new(count)
         else:
@@ -168,10 +178,19 @@ class CsvSink:
             self._file = open(self._written, "wb")  # noqa: SIM115 (closed by `close`)
             header = csv_line(self.columns) + self.line_end
             self._start = self._file.write(header.encode("utf-8"))
-        end = self.line_end.encode()
-        self._file.write(end.join(self._lines) + end if self._lines else b"")
-        self._order.read(RowPlaces.of_origins(self._origins))
-        self._lines, self._origins = [], []
+        self._gather()
+        self._file.writelines(self._blocks)
+        self._blocks, self._held = [], 0
+
+    def _gather(self) -> None:
+        """Makes a block of the rows that wait; how lines end is settled from then on."""
+        self._line_end = self.line_end
+        if self._lines:
+            end = self._line_end.encode()
+            self._blocks.append(end.join(self._lines) + end)
+            self._held += len(self._blocks[-1])
+            self._order.read(RowPlaces.of_origins(self._origins))
+            self._lines, self._origins = [], []
 
     def open(self) -> None:
         """Makes the file even if no row comes."""
@@ -180,7 +199,7 @@ class CsvSink:
 
     def close(self) -> None:
         """Writes what is left, fills up rows written before a column was added, sorts rows."""
-        if self._lines:
+        if self._lines or self._blocks:
             self._flush()
         if self._file is None:
             return
