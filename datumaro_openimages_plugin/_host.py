@@ -12,6 +12,7 @@ from typing import Any
 import attr
 import numpy as _np
 from datumaro.components import annotation as _annotation
+from datumaro.components import media as _media
 from datumaro.components.annotation import (
     AnnotationType,
     Bbox,
@@ -104,6 +105,7 @@ CAN_STREAM: bool = hasattr(Importer, "can_stream")
 """Whether this Datumaro has ``StreamDataset``."""
 
 _HAS_FACTORIES = hasattr(Image, "from_file")
+_IMAGE_FROM_FILE: Any = getattr(_media, "ImageFromFile", None)
 
 #: Datumaro 1.x: what annotations have as ``object_id`` until they are told; None on the 0.3 line.
 OBJECT_ID = getattr(getattr(attr.fields(Label), "object_id", None), "default", None)
@@ -175,9 +177,7 @@ def is_plain_file(media: Any) -> bool:
     if not path or not os.path.isfile(path):
         return False
     if _HAS_FACTORIES:
-        from datumaro.components.media import ImageFromFile
-
-        return type(media) is ImageFromFile
+        return type(media) is _IMAGE_FROM_FILE
     from datumaro.util.image import lazy_image, load_image
 
     data = media._data
@@ -191,9 +191,7 @@ def holds_pixels(media: Any) -> bool:
     if media is None:
         return False
     if _HAS_FACTORIES:
-        from datumaro.components.media import ImageFromFile
-
-        return type(media) is not ImageFromFile
+        return type(media) is not _IMAGE_FROM_FILE
     return not hasattr(getattr(media, "_data", None), "_path")  # a lazy image
 
 

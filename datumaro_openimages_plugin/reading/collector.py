@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 __all__ = ["paused_gc"]
 
+_FROZEN = 1000  # Python 3.12 begins with some hundred; a program that freezes has many more
+
 _lock = threading.Lock()
 _blocks = 0  # how many are being run
 _was_enabled = False
@@ -47,6 +49,6 @@ def paused_gc() -> Iterator[None]:
 
 def _grow_old() -> None:
     """Moves all objects to the oldest generation, without going through them."""
-    if gc.get_freeze_count() == 0:  # what somebody has frozen stays so
+    if gc.get_freeze_count() < _FROZEN:  # what somebody has frozen stays so
         gc.freeze()
         gc.unfreeze()

@@ -49,20 +49,26 @@ def to_arrow(values: np.ndarray) -> pa.Array:
 
 def texts_to_arrow(texts: Sequence[str]) -> pa.Array:
     """Arrow strings."""
-    encoded = [text.encode() for text in texts]
-    offsets = np.zeros(len(texts) + 1, np.int32)
-    np.cumsum([len(text) for text in encoded], out=offsets[1:])
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
+    return _texts(texts, np.int32, pa.string())
 
 
 def long_texts(texts: Sequence[str]) -> pa.Array:
     """Arrow strings that may have more than two gigabytes together."""
-    encoded = [text.encode() for text in texts]
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(text) for text in encoded], out=offsets[1:])
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.large_string(), len(texts), buffers)
+    return _texts(texts, np.int64, pa.large_string())
+
+
+def _texts(texts: Sequence[str], offset: type[np.integer], kind: pa.DataType) -> pa.Array:
+    joined = "".join(texts)
+    data = joined.encode()
+    if len(data) == len(joined):
+        sizes = list(map(len, texts))
+    else:
+        sizes = [len(text.encode()) for text in texts]
+    offsets = np.zeros(len(texts) + 1, offset)
+    np.cumsum(sizes, out=offsets[1:])
+    return pa.Array.from_buffers(
+        kind, len(texts), [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    )
 
 
 def text_bytes(texts: pa.Array) -> memoryview:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from datumaro_openimages_plugin.writing.writing import Writing
 __all__ = ["ImageRows"]
 
 _BUFFERED = 4096  # rows written together
+_attributes_of = attrgetter("attributes")
 
 
 class ImageRows:
@@ -39,6 +42,25 @@ class ImageRows:
         self._source: TableRows | None = None
         self._rows: list[int] = []
         self._images: list[tuple[str, str]] = []
+
+    def add_all(self, items: Sequence[DatasetItem]) -> None:
+        """Takes some items, as `add` does one by one."""
+        origins = [getattr(item, "origin", None) for item in items]
+        if origins.count(None) < len(items) or any(map(_attributes_of, items)):
+            for item, origin in zip(items, origins, strict=True):
+                self.add(item, origin)
+            return
+        if self._source is not None:
+            self.flush()
+            self._source = None
+        self._new += [
+            f"{item.id},{item.subset}"
+            if item.id.isalnum() and item.subset.isalnum()
+            else csv_line([item.id, item.subset])
+            for item in items
+        ]
+        if len(self._new) >= _BUFFERED:
+            self.flush()
 
     def add(self, item: DatasetItem, origin: ImageOrigin | None) -> None:
         """Takes an item.

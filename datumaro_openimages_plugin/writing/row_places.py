@@ -62,6 +62,8 @@ class RowPlaces:
     def _of(
         cls, found: Sequence[RowSource | None], rows: np.ndarray, sources: list[RowSource]
     ) -> RowPlaces:
+        if not sources:
+            return cls(sources, np.full(len(rows), -1), rows)
         if len(sources) == 1 and not any(source is None for source in found):
             return cls(sources, np.zeros(len(rows), np.int64), rows)
         number = {id(source): n for n, source in enumerate(sources)}

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import compress
+from itertools import compress, groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +62,8 @@ _ONE_NAME_OF_SEVERAL = (
     "label names stand for one class in one dataset and for another in the next; all their "
     "annotations are written with the first one's id"
 )
+
+_subset_of = attrgetter("subset")
 
 _WAITING = 256  # items whose rows are written together
 _WITH_PIXELS = 32  # of them, that may hold pictures in memory
@@ -148,10 +151,10 @@ class Writer:
         """Writes the rows of the items that were taken."""
         items, self._waiting = self._waiting, []
         sizes = list(map(item_size, items))
-        for item in items:
-            self._image_rows(item.subset).add(item, getattr(item, "origin", None))
         self._sizes.add_all([item.id for item in items], sizes)
-        subsets = [item.subset for item in items]
+        for subset, run in groupby(items, _subset_of):
+            self._image_rows(subset).add_all(list(run))
+        subsets = list(map(_subset_of, items))
         for subset in dict.fromkeys(subsets):
             mine = [one == subset for one in subsets]
             self._annotations.write(list(compress(items, mine)), list(compress(sizes, mine)))
