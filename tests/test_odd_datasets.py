@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from datumaro.components.annotation import Bbox, Label, Mask, Points
+from datumaro.components.annotation import AnnotationType, Bbox, Label, Mask, Points
 from datumaro.components.dataset import Dataset
 from oi_files import picture
-from rich_data import read, save
+from rich_data import make, read, save
 
 from datumaro_openimages_plugin._host import DatasetItem, image_from_file
 from datumaro_openimages_plugin.errors import AnnotationError
@@ -103,3 +103,20 @@ def test_a_subset_that_is_no_folder_name(tmp_path):
     dataset = Dataset.from_iterable([DatasetItem("x", subset="a/b")], categories=["a"])
     with pytest.raises(AnnotationError, match="the item's subset has a path separator; rename it"):
         save(dataset, tmp_path / "out")
+
+
+@pytest.mark.parametrize("names", ["cvat", "datumaro", "published"])
+def test_a_dataset_without_images_comes_back(names, tmp_path):
+    save(Dataset.from_iterable([], categories=["a", "b"]), tmp_path / "out", names=names)
+    back = Dataset.import_from(str(tmp_path / "out"), "open_images")
+    assert len(back) == 0
+    assert [label.name for label in back.categories()[AnnotationType.label]] == ["a", "b"]
+
+
+def test_a_dataset_whose_images_were_all_removed_comes_back(tmp_path):
+    dataset = Dataset.import_from(str(make(tmp_path / "in")), "open_images")
+    for item in list(dataset):
+        dataset.remove(item.id, item.subset)
+    dataset.save(save_media=True)
+    back = Dataset.import_from(str(tmp_path / "in"), "open_images")
+    assert len(back) == 0 and back.categories() == dataset.categories()

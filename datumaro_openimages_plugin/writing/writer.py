@@ -245,6 +245,9 @@ class Writer:
     def finish(self) -> None:
         """Writes what belongs to the whole dataset: classes, hierarchy, sizes."""
         self.flush()
+        if not self._image_lists:
+            # A dataset without images is found again by a list of none.
+            self._image_rows("default").sink.open()
         for sink in self._every_sink():
             sink.close()
         carried = merged_classes([imported.classes for imported in self._imports])
