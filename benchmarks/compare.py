@@ -114,6 +114,7 @@ def run(side: str, scenario: str, path: str) -> dict[str, Any]:
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
     command = [sys.executable, __file__, "--worker", side, scenario, path]
+    os.sync()  # each run waits for its own bytes only
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
