@@ -26,9 +26,7 @@ from datumaro_openimages_plugin.classes.class_rows import (
     plain_lines,
     records,
 )
-from datumaro_openimages_plugin.classes.hierarchy import (
-    Hierarchy,
-)
+from datumaro_openimages_plugin.classes.hierarchy import Hierarchy
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError
 
 __all__ = [

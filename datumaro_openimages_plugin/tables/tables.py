@@ -58,8 +58,7 @@ class CsvTable:
         except BaseException:
             self._file.close()
             raise
-        self._position = {column: i for i, column in enumerate(self.header)}
-        self._folded = {column.casefold(): column for column in reversed(self.header)}
+        self._index_header()
         self._text = RowText(self._file, name, self._data_start)
         #: The bytes of a row, and of some rows, without their line ends; the fields of a row.
         self.raw = self._text.raw
@@ -89,6 +88,9 @@ class CsvTable:
                 continue
             if self.header.count(actual) == 1:
                 self.header[self.header.index(actual)] = name
+        self._index_header()
+
+    def _index_header(self) -> None:
         self._position = {column: i for i, column in enumerate(self.header)}
         self._folded = {column.casefold(): column for column in reversed(self.header)}
 

@@ -46,7 +46,6 @@ ITEM_ATTRIBUTES = frozenset(kind.item_attribute or "" for kind in _ITEM_KINDS)
 
 _annotations_of, _attributes_of = attrgetter("annotations"), attrgetter("attributes")
 
-
 _UNLIKE_FIRST = "attributes of outlines that are part of another one's mask"
 
 
@@ -210,9 +209,7 @@ class AnnotationWriter:
             self._writing.lost["outlines on images of unknown size"] += len(outlines)
         unlike = count_unlike_first(outlines)
         if unlike:
-            self._writing.lost["attributes of outlines that are part of another one's mask"] += (
-                unlike
-            )
+            self._writing.lost[_UNLIKE_FIRST] += unlike
         made = masks_from_outlines(outlines, size) if outlines and size is not None else []
         return {kind: found for kind, found in ((_BBOX, boxes), (_MASK, made)) if found}
 

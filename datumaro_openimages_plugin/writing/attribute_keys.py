@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -18,7 +19,9 @@ Texts = Callable[[dict[str, Any]], tuple[tuple[str, ...], tuple[Any, ...]]]
 """Gives the texts of the attribute columns, and their values as the columns of a read table have
 them."""
 
-_PLAIN = frozenset((int, float))
+#: Types of values of which equal ones have equal texts in the attribute columns, but for a score
+#: of True.
+_PLAIN = frozenset((bool, int, float, str, type(None)))
 _REMEMBERED = 100_000  # attributes whose texts are remembered
 
 
@@ -70,9 +73,7 @@ class AttributeKeys:
         try:
             found = self._of_same_names(attributes)
             if found is None:
-                # One flat tuple each: nested ones would keep the garbage collector busy. The class
-                # of the score is part of it, since True equals 1 and is no score.
-                found = [numbers[(*d, *d.values(), d.get("score").__class__)] for d in attributes]
+                found = [numbers[_flat(one)] for one in attributes]
         except TypeError:  # some value cannot be hashed
             found = [self._number(one) for one in attributes]
         new = self._keys[len(self._special) :]
@@ -82,27 +83,29 @@ class AttributeKeys:
         return np.array(found, np.int64)
 
     def _of_same_names(self, attributes: list[dict[str, Any]]) -> list[int] | None:
-        """A number for each, quicker; None where names differ or scores are no plain numbers."""
+        """A number for each, quicker; None where equal values may have different texts."""
         every = set(map(tuple, attributes))
         names: tuple[str, ...] = every.pop() if every else ()
-        if every or not names:
+        if every or not names or not self._known.issuperset(names):
             return None
-        if "score" in names:
-            scores = map(itemgetter("score"), attributes)
-            if not _PLAIN.issuperset(map(type, scores)):
-                return None
         # The values alone, or the value where there is one name only.
         values = list(map(itemgetter(*names), attributes))
+        types = set(map(type, chain.from_iterable(values) if len(names) > 1 else values))
+        if not types <= _PLAIN:
+            return None
+        if bool in types and "score" in names:
+            scores = map(itemgetter("score"), attributes)
+            if bool in set(map(type, scores)):
+                return None
         numbers = self._same_names.setdefault(names, {})
         for one in set(values).difference(numbers):
             row = dict(zip(names, one if len(names) > 1 else (one,), strict=True))
-            numbers[one] = self._numbers[(*row, *row.values(), row.get("score").__class__)]
+            numbers[one] = self._numbers[_flat(row)]
         return list(map(numbers.__getitem__, values))
 
     def _number(self, attributes: dict[str, Any]) -> int:
         try:
-            flat = (*attributes, *attributes.values(), attributes.get("score").__class__)
-            return self._numbers[flat]
+            return self._numbers[_flat(attributes)]
         except TypeError:
             return self._add(attributes)
 
@@ -170,8 +173,17 @@ class AttributeKeys:
         return long_texts([key.texts[column] + end for key in keys]).take(to_arrow(which))
 
 
+def _flat(attributes: dict[str, Any]) -> tuple[Any, ...]:
+    """Names, values and classes of these as one tuple, since True equals 1 and is another text.
+
+    Nested tuples would keep the garbage collector busy.
+    """
+    values = attributes.values()
+    return (*attributes, *values, *map(type, values))
+
+
 class _Numbers(dict[tuple[Any, ...], int]):
-    """Attributes as one flat tuple, names first -> their number.
+    """Attributes as `_flat` gives them -> their number.
 
     Args:
         add: Gives the number of new ones.
@@ -181,7 +193,7 @@ class _Numbers(dict[tuple[Any, ...], int]):
         self._add = add
 
     def __missing__(self, flat: tuple[Any, ...]) -> int:
-        count = len(flat) // 2
-        values: Sequence[Any] = flat[count:-1]
+        count = len(flat) // 3
+        values: Sequence[Any] = flat[count : 2 * count]
         found = self[flat] = self._add(dict(zip(flat[:count], values, strict=True)))
         return found

@@ -53,12 +53,7 @@ class ImageRows:
         if self._source is not None:
             self.flush()
             self._source = None
-        self._new += [
-            f"{item.id},{item.subset}"
-            if item.id.isalnum() and item.subset.isalnum()
-            else csv_line([item.id, item.subset])
-            for item in items
-        ]
+        self._new += map(_new_row, items)
         if len(self._new) >= _BUFFERED:
             self.flush()
 
@@ -81,9 +76,7 @@ class ImageRows:
                 self.flush()
                 self._source = source
             if source is None:
-                plain = item.id.isalnum() and item.subset.isalnum()
-                row = f"{item.id},{item.subset}" if plain else csv_line([item.id, item.subset])
-                self._new.append(row)
+                self._new.append(_new_row(item))
             else:
                 self._rows.append(origin.row)  # type: ignore[union-attr]
                 self._images.append(origin.key)  # type: ignore[union-attr]
@@ -143,3 +136,10 @@ class ImageRows:
         image_id, subset = self._images[at]
         fields: dict[str, Any] = source.fields(row)
         return self.sink.line({**fields, "ImageID": image_id, "Subset": subset})
+
+
+def _new_row(item: DatasetItem) -> str:
+    """The first two columns of a new row."""
+    if item.id.isalnum() and item.subset.isalnum():
+        return f"{item.id},{item.subset}"
+    return csv_line([item.id, item.subset])

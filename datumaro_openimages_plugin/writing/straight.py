@@ -2,7 +2,7 @@
 
 For exports of what was imported and not looked at since: every row still says what its annotation
 would say. Whatever is not plain (rows that lack columns, other kinds than labels and boxes, images
-of unknown size) goes the way of all items, some thousand images at a time.
+of unknown size) goes the way of all items, some hundred images at a time.
 """
 
 from __future__ import annotations

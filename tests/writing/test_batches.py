@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import random
 import weakref
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from datumaro.components.dataset import Dataset
-from rich_data import bytes_below
+from rich_data import bytes_below, save
 
 from datumaro_openimages_plugin import OpenImagesExtractor
 from datumaro_openimages_plugin._host import (
@@ -158,3 +159,17 @@ def test_nothing_is_kept_of_a_dataset_that_nobody_has_looked_at(tmp_path):
     assert bytes_below(tmp_path / "untouched", ".") == bytes_below(tmp_path / "loaded", ".")
     assert not untouched.is_cache_initialized
     assert len(list(untouched)) == len(loaded)
+
+
+def test_equal_values_of_other_types_have_their_own_texts(tmp_path):
+    """True equals 1, and is another text where a column keeps texts."""
+    sources = [1, True, 1.0, "1"]
+    boxes = [Bbox(1, 1, 2, 2, label=0, attributes={"source": source}) for source in sources]
+    flags = [True, 1, 1.0]
+    boxes += [Bbox(1, 1, 2, 2, label=0, attributes={"occluded": flag}) for flag in flags]
+    item = DatasetItem("a", subset="train", annotations=boxes, media=image_from_file("a", (9, 9)))
+    out = save(Dataset.from_iterable([item], categories=["x"]), tmp_path / "out")
+    with open(out / "annotations/train-annotations-bbox.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["Source"] for row in rows[:4]] == ["1", "True", "1.0", "1"]
+    assert [row["IsOccluded"] for row in rows[4:]] == ["1", "1", "1"]
