@@ -56,7 +56,8 @@ def read(csv: Any, path: Path, types: dict[str, Any]) -> None:
 def bare_loop(boxes: int, labels: int, images: int) -> None:
     """Makes as many objects, with nothing but their fields."""
     from datumaro_openimages_plugin._host import OBJECT_ID, annotations_list
-    from datumaro_openimages_plugin.annotations.origin import ImageOrigin, OriginBbox, OriginLabel
+    from datumaro_openimages_plugin.annotations.objects import OriginBbox, OriginLabel
+    from datumaro_openimages_plugin.annotations.origin import ImageOrigin
     from datumaro_openimages_plugin.reading.items import make_item
 
     flags = ("occluded", "truncated", "is_group_of", "is_depiction", "is_inside")

@@ -155,7 +155,7 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[DatasetItem]:
         self._raise_error()
-        return self._reader.items(self._reader.image_numbers())
+        return self._reader.items.make(self._reader.image_numbers())
 
     def __len__(self) -> int:
         self._raise_error()
@@ -174,7 +174,7 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
     def get(self, id: str, subset: str | None = None) -> DatasetItem | None:
         """One item, or None where there is no such image."""
         self._raise_error()
-        return next(self._reader.items(self._reader.find(str(id), subset or "default")), None)
+        return next(self._reader.items.make(self._reader.find(str(id), subset or "default")), None)
 
     def reader(self) -> Reader:
         """The columns.
@@ -219,7 +219,7 @@ class _Subset(DatasetBase):  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[DatasetItem]:
         self._parent._raise_error()
-        return self._parent._reader.items(self._numbers)
+        return self._parent._reader.items.make(self._numbers)
 
     def categories(self) -> dict[AnnotationType, LabelCategories]:
         return self._parent.categories()

@@ -22,10 +22,9 @@ import pytest
 from rich_data import read, save
 
 from datumaro_openimages_plugin.errors import FormatError, OpenImagesError, UnsafePathError
-from datumaro_openimages_plugin.images import images
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor, OpenImagesImporter
-from datumaro_openimages_plugin.sources import zips
+from datumaro_openimages_plugin.sources import safe_names, zips
 from datumaro_openimages_plugin.sources.archive import open_source
 
 ANNOTATIONS = damage_data.ANNOTATIONS
@@ -140,12 +139,12 @@ def test_names_of_subsets_in_file_names_lead_nowhere(outside, tmp_path, _audited
 
 @pytest.mark.parametrize("part", ["CON", "nul.png", "com1", "LPT9.tar.gz", "a.", "a ", "ab:c"])
 def test_names_that_windows_takes_for_something_else(part, monkeypatch):
-    assert images.unsafe_id(part) is None
-    monkeypatch.setattr(images, "_WINDOWS", True)
+    assert safe_names.unsafe_id(part) is None
+    monkeypatch.setattr(safe_names, "_WINDOWS", True)
     for name in (part, f"x/{part}", f"{part}/x"):
-        assert "indows" in images.unsafe_id(name)
+        assert "indows" in safe_names.unsafe_id(name)
     for name in ("CONE", "xCON", "com10", "0a1b", "a.b"):
-        assert images.unsafe_id(name) is None
+        assert safe_names.unsafe_id(name) is None
 
 
 # Zips

@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from datumaro_openimages_plugin.sources.safe_names import DEVICE
+
 __all__ = [
     "ABOVE_FRAC",
     "BELOW_FRAC",
@@ -40,8 +42,6 @@ BELOW_FRAC, ABOVE_FRAC = -1, 2
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 #: Separators and what Windows forbids, control characters, line ends, lone surrogates.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029/\\:*?\"<>|\ud800-\udfff]")
-#: Windows takes these for devices whatever extension follows.
-_DEVICES = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _FLAG_TEXTS = {
     "1": True, "0": False, "-1": None, "1.0": True, "0.0": False, "-1.0": None,
     "true": True, "false": False, "": None,
@@ -146,7 +146,7 @@ def box_id_text(value: Any) -> str | None:
         text = str(value)
     else:
         raise _refused("box_id", value, "a text or an integer")
-    if len(text) > 200 or _UNSAFE.search(text) or _DEVICES.fullmatch(text) or text[-1] in ". ":
+    if len(text) > 200 or _UNSAFE.search(text) or DEVICE.fullmatch(text) or text[-1] in ". ":
         raise _refused("box_id", value, "a text that can be part of a file name")
     return text
 

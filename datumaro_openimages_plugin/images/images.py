@@ -7,8 +7,6 @@ Sizes come from what the caller gives, else from ``images.meta``, else from the 
 from __future__ import annotations
 
 import logging
-import os
-import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -20,6 +18,7 @@ from datumaro_openimages_plugin.errors import FormatError, UnsafePathError
 from datumaro_openimages_plugin.images.id_index import IdIndex, hex_keys
 from datumaro_openimages_plugin.images.image_sizes import SizeTable
 from datumaro_openimages_plugin.sources.archive import Source
+from datumaro_openimages_plugin.sources.safe_names import PLAIN_ID, unsafe_id
 from datumaro_openimages_plugin.tables.arrays import (
     bools_to_arrow,
     distinct_codes,
@@ -30,11 +29,7 @@ from datumaro_openimages_plugin.tables.arrays import (
 from datumaro_openimages_plugin.tables.rows import TableRows
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable, OnError, Runs
 
-__all__ = [
-    "IMAGE_COLUMNS",
-    "Images",
-    "unsafe_id",
-]
+__all__ = ["IMAGE_COLUMNS", "Images"]
 
 log = logging.getLogger(__name__)
 
@@ -53,44 +48,6 @@ IMAGE_COLUMNS = (
     "Thumbnail300KURL",
     "Rotation",
 )
-_WINDOWS = os.name == "nt"
-# Looked at otherwise: what begins as "ImageID", and on Windows what may be a device.
-_PLAIN_ID = (
-    r"^[0-9A-HJ-Za-z_-][0-9A-Za-z_-]{7,}$" if _WINDOWS else r"^[0-9A-HJ-Za-z_-][0-9A-Za-z_-]*$"
-)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_DRIVE = re.compile(r"[A-Za-z]:")
-# Names that Windows gives to devices, in any folder and with any extension.
-_DEVICE = re.compile(
-    r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE
-)
-
-
-def unsafe_id(name: str) -> str | None:
-    """Why an image id or subset name cannot be part of a file name; None where it can."""
-    if name == "ImageID":
-        return "is the header's own name (does a header stand between the rows?)"
-    if name.isalnum() and name.isascii() and not _WINDOWS:
-        return None
-    path = name.replace("\\", "/")
-    if not name or path.startswith("/") or _DRIVE.match(path):
-        return "is empty, absolute or begins with a drive"
-    if _CONTROL.search(name):
-        return "has a control character, NUL, line end or lone surrogate"
-    parts = path.split("/")
-    if any(part.strip(" .") == "" for part in parts):
-        return "has a part that is empty or made of dots"
-    return _unsafe_on_windows(parts) if _WINDOWS else None
-
-
-def _unsafe_on_windows(parts: list[str]) -> str | None:
-    """Why Windows would take a path for something else than a file of this name."""
-    for part in parts:
-        if _DEVICE.fullmatch(part):
-            return "is a device of Windows"
-        if part[-1] in " ." or ":" in part:
-            return "ends in a dot or space or has a colon, which Windows takes for another file"
-    return None
 
 
 class Images:
@@ -207,7 +164,7 @@ class Images:
     def _check_ids(self, ids: pa.Array, table: CsvTable, on_error: OnError) -> np.ndarray:
         if hex_keys(ids) is not None:
             return np.ones(len(ids), bool)
-        plain = to_numpy(pc.match_substring_regex(ids, _PLAIN_ID))
+        plain = to_numpy(pc.match_substring_regex(ids, PLAIN_ID))
         for row in np.flatnonzero(~plain).tolist():
             reason = unsafe_id(ids[row].as_py())
             if reason is None:

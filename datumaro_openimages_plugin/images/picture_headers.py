@@ -16,6 +16,7 @@ from itertools import chain
 
 import imagesize
 
+from datumaro_openimages_plugin.saving._system import READ_FLAGS
 from datumaro_openimages_plugin.sources.archive import Source
 
 __all__ = ["header_size", "header_sizes", "picture_size"]
@@ -25,8 +26,6 @@ _EXIF_OFF = (
     if "exif_rotation" in inspect.signature(imagesize.get).parameters
     else {}
 )
-#: A pipe is not waited for.
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _HEAD = 4096  # bytes read at once
 _PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 #: Markers of JPEG's frame headers, which have the size; C4, C8 and CC are none.
@@ -65,7 +64,7 @@ def header_sizes(source: Source, names: Sequence[str]) -> list[tuple[int, int] |
 def picture_size(path: str) -> tuple[int, int] | None:
     """(height, width) from the header of a picture in a file, None where it tells none."""
     try:
-        file = os.open(path, _READ)
+        file = os.open(path, READ_FLAGS)
         try:
             head = os.read(file, _HEAD)
             size = _plain_size(file, head)

@@ -11,14 +11,15 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType, round_points
 from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
-from datumaro_openimages_plugin.annotations.origin import OriginBbox, other_fields
+from datumaro_openimages_plugin.annotations.objects import OriginBbox, other_fields
 from datumaro_openimages_plugin.annotations.values import (
     coordinate_text,
     flag_from_text,
     flag_text,
     score_text,
 )
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels, row_numbers
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
+from datumaro_openimages_plugin.kinds._table import KindTable, row_numbers
 from datumaro_openimages_plugin.kinds.labels import confidence, kept
 from datumaro_openimages_plugin.tables.tables import Column
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType
 from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
-from datumaro_openimages_plugin.annotations.origin import OriginLabel, other_fields
+from datumaro_openimages_plugin.annotations.objects import OriginLabel, other_fields
 from datumaro_openimages_plugin.annotations.values import score_text
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels, row_numbers
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
+from datumaro_openimages_plugin.kinds._table import KindTable, row_numbers
 from datumaro_openimages_plugin.tables.tables import Column
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import numpy as np
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.kinds import labels
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind
+from datumaro_openimages_plugin.kinds._table import KindTable
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.writing.sinks import Sink

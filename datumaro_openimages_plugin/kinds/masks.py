@@ -12,10 +12,11 @@ import numpy as np
 from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType
 from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.annotations.links import TOLERANCE_FRAC, match_boxes
-from datumaro_openimages_plugin.annotations.origin import OriginMask, other_fields
+from datumaro_openimages_plugin.annotations.objects import OriginMask, other_fields
 from datumaro_openimages_plugin.annotations.values import box_id_text, score_text
 from datumaro_openimages_plugin.errors import FormatError, MissingFileError
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
+from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.kinds.boxes import corner_columns
 from datumaro_openimages_plugin.kinds.labels import kept
 from datumaro_openimages_plugin.tables.tables import Column

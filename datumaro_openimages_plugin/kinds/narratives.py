@@ -14,15 +14,13 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
 from datumaro_openimages_plugin.annotations import extras
-from datumaro_openimages_plugin.annotations.origin import Origin, OriginCaption
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
-from datumaro_openimages_plugin.tables.json_lines import (
-    JsonLinesSink,
-    JsonLinesTable,
-    parsed,
-    replaced,
-)
+from datumaro_openimages_plugin.annotations.objects import OriginCaption
+from datumaro_openimages_plugin.annotations.origin import Origin
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
+from datumaro_openimages_plugin.kinds._table import KindTable
+from datumaro_openimages_plugin.tables.json_lines import JsonLinesTable, parsed, replaced
 from datumaro_openimages_plugin.tables.tables import Column
+from datumaro_openimages_plugin.writing.json_lines_sink import JsonLinesSink
 from datumaro_openimages_plugin.writing.sinks import Sink
 from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 

@@ -14,10 +14,12 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.annotations.extras import column_text
-from datumaro_openimages_plugin.annotations.origin import Origin, OriginBbox
+from datumaro_openimages_plugin.annotations.objects import OriginBbox
+from datumaro_openimages_plugin.annotations.origin import Origin
 from datumaro_openimages_plugin.annotations.values import flag_from_text
 from datumaro_openimages_plugin.kinds import boxes
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
+from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.kinds.labels import confidence
 from datumaro_openimages_plugin.tables.tables import Column
 from datumaro_openimages_plugin.writing.sinks import Sink

@@ -13,9 +13,11 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, Points, round_points
 from datumaro_openimages_plugin.annotations.extras import column_text
-from datumaro_openimages_plugin.annotations.origin import Origin, OriginPoints, other_fields
+from datumaro_openimages_plugin.annotations.objects import OriginPoints, other_fields
+from datumaro_openimages_plugin.annotations.origin import Origin
 from datumaro_openimages_plugin.annotations.values import coordinate_text
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
+from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.kinds.labels import kept
 from datumaro_openimages_plugin.tables.tables import Column
 from datumaro_openimages_plugin.writing.sinks import Sink

@@ -15,8 +15,10 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.annotations.links import match_boxes
-from datumaro_openimages_plugin.annotations.origin import Origin, OriginBbox
-from datumaro_openimages_plugin.kinds._kind import Batch, Kind, KindTable, Labels
+from datumaro_openimages_plugin.annotations.objects import OriginBbox
+from datumaro_openimages_plugin.annotations.origin import Origin
+from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
+from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.kinds.boxes import COORDINATES, coordinates, corner_columns
 from datumaro_openimages_plugin.kinds.labels import kept
 from datumaro_openimages_plugin.tables.tables import Column

@@ -9,7 +9,8 @@ import numpy as np
 from datumaro_openimages_plugin.classes.classes import ClassList
 from datumaro_openimages_plugin.errors import OptionError
 from datumaro_openimages_plugin.images.images import Images
-from datumaro_openimages_plugin.kinds._kind import KindTable, Labels
+from datumaro_openimages_plugin.kinds._kind import Labels
+from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.reading.choice import Choice
 from datumaro_openimages_plugin.reading.choose import images_with
 from datumaro_openimages_plugin.reading.choose_names import ClassNames

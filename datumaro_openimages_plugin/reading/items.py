@@ -9,12 +9,8 @@ from typing import Any
 
 from datumaro_openimages_plugin._host import DatasetItem, Image
 from datumaro_openimages_plugin.annotations import extras
-from datumaro_openimages_plugin.annotations.origin import (
-    ImageOrigin,
-    ImageSource,
-    OriginItem,
-    other_fields,
-)
+from datumaro_openimages_plugin.annotations.objects import OriginItem, other_fields
+from datumaro_openimages_plugin.annotations.origin import ImageOrigin, ImageSource
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 
 __all__ = ["make_item", "show_columns"]

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 
 __all__ = [
+    "READ_FLAGS",
     "can_exchange",
     "copy",
     "copy_mode",
@@ -30,8 +31,9 @@ __all__ = [
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
 _BLOCK = 1 << 20  # bytes read at once
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows
-_READ = os.O_RDONLY | _BINARY | getattr(os, "O_NONBLOCK", 0)  # a pipe is not waited for
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+#: How a file is opened to be read: a pipe is not waited for.
+READ_FLAGS = os.O_RDONLY | _BINARY | getattr(os, "O_NONBLOCK", 0)
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # linux/fcntl.h
 _NO_FOLLOW = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
@@ -71,7 +73,7 @@ def copy(src: str, to: str, share: bool = False) -> bool:
         FileExistsError: There is something at ``to``.
         OSError: There is no such file, or ``to`` cannot be written.
     """
-    old = os.open(src, _READ)
+    old = os.open(src, READ_FLAGS)
     try:
         status = os.fstat(old)
         if not stat.S_ISREG(status.st_mode):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datumaro_openimages_plugin.errors import SaveError, UnsafePathError
 from datumaro_openimages_plugin.saving import _system
 from datumaro_openimages_plugin.saving.journal import PARTIAL
+from datumaro_openimages_plugin.sources.safe_names import DEVICE
 
 __all__ = ["StagedFiles"]
 
@@ -19,9 +20,7 @@ __all__ = ["StagedFiles"]
 _LEADS_OUT = r"|\.\.?|.*\0.*" + (r"|.*[\\:].*" if os.name == "nt" else "")
 _EXISTING = re.compile(_LEADS_OUT, re.DOTALL)
 _NEW = re.compile(
-    _LEADS_OUT
-    + rf"|.*\\.*|[a-z]:.*|.*[. ]|{re.escape(PARTIAL)}"
-    + r"|(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\..*)?",
+    _LEADS_OUT + rf"|.*\\.*|[a-z]:.*|.*[. ]|{re.escape(PARTIAL)}" + f"|{DEVICE.pattern}",
     re.DOTALL | re.IGNORECASE,
 )
 _TWICE = "two files of the dataset would have this name"

@@ -66,7 +66,7 @@ class TableRows:
         self._starts: list[int] = []
         self._chosen: list[np.ndarray | None] = []
         self.count = 0
-        #: The typed columns of all rows; see `kinds._kind.KindTable`.
+        #: The typed columns of all rows; see `kinds._table.KindTable`.
         self.number: dict[str, np.ndarray] = {}
         self.code: dict[str, np.ndarray] = {}
         self.values: dict[str, list[Any]] = {}

@@ -18,7 +18,8 @@ from datumaro_openimages_plugin.errors import FormatError, OpenImagesError
 from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text
 from datumaro_openimages_plugin.images.picture_headers import header_size
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
-from datumaro_openimages_plugin.kinds._kind import KindTable, Labels
+from datumaro_openimages_plugin.kinds._kind import Labels
+from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.kinds.boxes import COORDINATES
 from datumaro_openimages_plugin.reading.reader import Reader
 from datumaro_openimages_plugin.sources.files import DatasetFiles

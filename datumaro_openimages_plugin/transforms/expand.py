@@ -157,7 +157,7 @@ def _count(made: Sequence[Any], label: int) -> int:
 
 def _copy(annotation: Any, label: int, groups: _Groups, occurrence: int) -> Any:
     # Too much for a list of names.
-    from datumaro_openimages_plugin.annotations.origin import copied
+    from datumaro_openimages_plugin.annotations.objects import copied
 
     if annotation.type is _LABEL:
         return copied(annotation, label=label)

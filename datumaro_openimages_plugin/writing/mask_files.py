@@ -9,8 +9,8 @@ from datumaro.util.os_util import make_file_name
 
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.errors import MissingFileError
-from datumaro_openimages_plugin.images.images import unsafe_id
 from datumaro_openimages_plugin.kinds.masks import encode_mask
+from datumaro_openimages_plugin.sources.safe_names import unsafe_id
 from datumaro_openimages_plugin.sources.zips import InnerZips
 from datumaro_openimages_plugin.writing.layout import MASKS_DIR
 from datumaro_openimages_plugin.writing.target import Target

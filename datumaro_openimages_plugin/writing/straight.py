@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from datumaro_openimages_plugin.images.images import unsafe_id
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
+from datumaro_openimages_plugin.sources.safe_names import unsafe_id
 from datumaro_openimages_plugin.tables.arrays import to_arrow
 from datumaro_openimages_plugin.tables.rows import TableRows
 from datumaro_openimages_plugin.tables.tables import CsvTable
@@ -45,7 +45,7 @@ class _Block(NamedTuple):
 def goes_straight(reader: Reader) -> bool:
     """Whether rows of a dataset can be copied as they are, if they are plain."""
     others = (kind for kind in KINDS if kind.name not in _ROW_KINDS)
-    return reader.is_bare and not any(map(reader.has, others))
+    return reader.items.is_bare and not any(map(reader.items.has, others))
 
 
 def write_straight(reader: Reader, writer: Writer) -> Iterator[None]:
@@ -55,18 +55,18 @@ def write_straight(reader: Reader, writer: Writer) -> Iterator[None]:
         reader: The dataset; one that goes straight.
         writer: Writes the export, without pictures.
     """
-    for numbers in reader.batches():
+    for numbers in reader.items.batches():
         for some in _parts(reader, numbers):
             blocks = None if some is None else _blocks(reader, writer, some)
             if some is None or blocks is None:
-                for item in reader.items_of(numbers if some is None else some):
+                for item in reader.items.make_batch(numbers if some is None else some):
                     writer.write(item)
                     yield
                 continue
             for block in blocks:
                 block.sink.block(block.data, block.rows, block.places)
             yield from repeat(None, len(some))
-    reader.count_made(len(reader.images))
+    reader.items.count_made(len(reader.images))
 
 
 def _parts(reader: Reader, numbers: np.ndarray) -> list[np.ndarray] | list[None]:
@@ -119,7 +119,7 @@ def _blocks(reader: Reader, writer: Writer, numbers: np.ndarray) -> list[_Block]
         places = RowPlaces([table.rows], np.zeros(len(rows), np.int64), rows)
         blocks.append(_Block(rows_of.sink, data, len(rows), places))
     writer.add_sizes(ids, sizes)
-    reader.count_pictures(texts, subset)
+    reader.items.count_pictures(texts, subset)
     return blocks
 
 

@@ -25,13 +25,13 @@ from datumaro_openimages_plugin._host import (
     Points,
     holds_pixels,
 )
-from datumaro_openimages_plugin.annotations.origin import (
-    ImportedFrom,
+from datumaro_openimages_plugin.annotations.objects import (
     OriginBbox,
     OriginCaption,
     OriginLabel,
     OriginPoints,
 )
+from datumaro_openimages_plugin.annotations.origin import ImportedFrom
 from datumaro_openimages_plugin.classes.carried_classes import (
     merged_classes,
     names_without_category,
@@ -40,9 +40,10 @@ from datumaro_openimages_plugin.classes.class_rows import check_label_names
 from datumaro_openimages_plugin.classes.classes import ClassList, class_list_to_csv
 from datumaro_openimages_plugin.classes.hierarchy_export import hierarchy_to_json
 from datumaro_openimages_plugin.errors import AnnotationError
-from datumaro_openimages_plugin.images.images import IMAGE_COLUMNS, unsafe_id
+from datumaro_openimages_plugin.images.images import IMAGE_COLUMNS
 from datumaro_openimages_plugin.images.media import ImageFiles, item_size
 from datumaro_openimages_plugin.kinds._kind import Kind
+from datumaro_openimages_plugin.sources.safe_names import unsafe_id
 from datumaro_openimages_plugin.writing.annotation_writer import ITEM_ATTRIBUTES, AnnotationWriter
 from datumaro_openimages_plugin.writing.image_rows import ImageRows
 from datumaro_openimages_plugin.writing.layout import Layout

@@ -9,7 +9,7 @@ from oi_files import MASK_HEADER, image_list, mask_png, write
 from rich_data import bytes_below, read, save
 
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.kinds._kind import KindTable
+from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.tables.rows import TableRows
 
 NAME = "annotations/train-annotations-object-segmentation.csv"

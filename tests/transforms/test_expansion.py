@@ -9,13 +9,8 @@ from pathlib import Path
 import pytest
 from datumaro.components.annotation import Bbox, Label, LabelCategories
 
-from datumaro_openimages_plugin.annotations.origin import (
-    ImportedFrom,
-    Origin,
-    OriginBbox,
-    OriginLabel,
-    copied,
-)
+from datumaro_openimages_plugin.annotations.objects import OriginBbox, OriginLabel, copied
+from datumaro_openimages_plugin.annotations.origin import ImportedFrom, Origin
 from datumaro_openimages_plugin.classes.classes import ClassList
 from datumaro_openimages_plugin.classes.hierarchy import hierarchy_from_json
 from datumaro_openimages_plugin.transforms.expand import expanded

@@ -10,7 +10,8 @@ from oi_files import BOX_HEADER, CLASSES, LABEL_HEADER, base_files, image_list, 
 from rich_data import bytes_below
 
 from datumaro_openimages_plugin import OpenImagesExtractor
-from datumaro_openimages_plugin.reading import reader
+from datumaro_openimages_plugin.reading import item_maker
+from datumaro_openimages_plugin.reading.item_maker import ItemMaker
 from datumaro_openimages_plugin.writing import exporting, straight
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -112,7 +113,7 @@ def exported(root, path, **options):
 def test_both_ways_give_the_same(case, tmp_path, monkeypatch):
     monkeypatch.setattr(straight, "_FEW", 4)
     monkeypatch.setattr(straight, "_ROWS", 20)
-    monkeypatch.setattr(reader, "_BATCH", 15)
+    monkeypatch.setattr(item_maker, "_BATCH", 15)
     root = write(tmp_path / "root", CASES[case](plain()))
     picture(root, f"train/{IMAGES[1][0]}.jpg", (20, 40))
     found = exported(root, tmp_path / "straight")
@@ -137,7 +138,7 @@ def test_no_object_is_made_of_what_nobody_has_looked_at(tmp_path, monkeypatch, c
     root = write(tmp_path / "root", plain())
     picture(root, f"train/{IMAGES[1][0]}.jpg", (20, 40))
     monkeypatch.setattr(straight, "_FEW", 100)
-    monkeypatch.setattr(reader.Reader, "items_of", None)
+    monkeypatch.setattr(ItemMaker, "make_batch", None)
     exported(root, tmp_path / "out")
     assert "39 of 40 images have no file in the dataset" in caplog.text
     assert len(OpenImagesExtractor(str(tmp_path / "out"))) == len(IMAGES)

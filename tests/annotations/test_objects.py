@@ -17,12 +17,8 @@ from datumaro_openimages_plugin._host import (
     annotations_list,
     image_from_file,
 )
-from datumaro_openimages_plugin.annotations.origin import (
-    ImageOrigin,
-    Origin,
-    OriginBbox,
-    OriginItem,
-)
+from datumaro_openimages_plugin.annotations.objects import OriginBbox, OriginItem
+from datumaro_openimages_plugin.annotations.origin import ImageOrigin, Origin
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 from datumaro_openimages_plugin.reading.items import make_item
 
