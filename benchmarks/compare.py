@@ -39,8 +39,8 @@ TIMED = (
     "reading.choose",
     "saving.staging",
     "writing.exporting",
-    "writing.mask_writer",
-    "writing.row_writers",
+    "kinds._mask_writer",
+    "kinds._row_writers",
 )
 #: Modules of Datumaro 1.x and of the 0.3 line, and what the class is called there.
 BUILT_IN = {

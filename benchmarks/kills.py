@@ -36,8 +36,8 @@ from datumaro.components.environment import Environment
 # What a job needs is imported once, here; its process is a fork.
 from datumaro_openimages_plugin.reading import reader  # noqa: F401
 from datumaro_openimages_plugin.saving import _system
-from datumaro_openimages_plugin.saving.journal import PARTIAL
 from datumaro_openimages_plugin.saving.staging import Staging, recover
+from datumaro_openimages_plugin.sources.safe_names import PARTIAL
 from datumaro_openimages_plugin.writing import exporting  # noqa: F401
 
 JOBS = ("new", "over", "zip", "in place")

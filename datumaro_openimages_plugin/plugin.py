@@ -31,10 +31,11 @@ from datumaro_openimages_plugin._host import (
     ImportContext,
     Importer,
     LabelCategories,
+    untouched_source,
 )
 from datumaro_openimages_plugin.errors import AnnotationError, FormatError, SaveError
+from datumaro_openimages_plugin.files.layout import NAMES, OpenImagesPath
 from datumaro_openimages_plugin.sources.archive import is_zip, open_source
-from datumaro_openimages_plugin.writing.layout import NAMES, OpenImagesPath
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.reading.reader import Reader
@@ -265,7 +266,7 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
     @classmethod
     def detect(cls, context: FormatDetectionContext) -> FormatDetectionConfidence:
         """Claims folders in which a file has both a known name and its kind's columns."""
-        from datumaro_openimages_plugin.sources.files import DatasetFiles
+        from datumaro_openimages_plugin.files.files import DatasetFiles
 
         if DatasetFiles(open_source(context.root_path)).has_telling_table():
             return FormatDetectionConfidence.MEDIUM
@@ -276,7 +277,7 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
         """The dataset at ``path``, or nothing where no file has a known name."""
         if not os.path.isdir(path) and not is_zip(path):
             return []
-        from datumaro_openimages_plugin.sources.files import DatasetFiles
+        from datumaro_openimages_plugin.files.files import DatasetFiles
 
         found = DatasetFiles(open_source(path)).has_table()
         return [{"url": path, "format": NAME}] if found else []
@@ -433,7 +434,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         categories = self._extractor.categories().get(AnnotationType.label, LabelCategories())
         items = self._extractor
         if self._keep_attributes:
-            from datumaro_openimages_plugin.annotations.extra_column import packed_items
+            from datumaro_openimages_plugin.kinds._extra_column import packed_items
 
             items = packed_items(items)
         export(
@@ -444,6 +445,7 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
             self._on_error,
             self._in_place,
             self._told,
+            _untouched(items),
         )
 
     def _told(self, items: Iterable[DatasetItem]) -> Iterable[DatasetItem]:
@@ -466,6 +468,13 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         if type(policy) is FailingExportErrorPolicy:
             raise error
         policy.report_annotation_error(error, item_id=(item.id, item.subset))
+
+
+def _untouched(items: Any) -> OpenImagesExtractor | None:
+    """What items are read from, if nobody has them yet; a ``Dataset`` would keep every item."""
+    source = untouched_source(items)
+    source = items if source is None else source
+    return source if isinstance(source, OpenImagesExtractor) else None
 
 
 OpenImagesBase = OpenImagesExtractor

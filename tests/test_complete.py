@@ -11,13 +11,13 @@ import pytest
 from datumaro.components.dataset import Dataset
 from rich_data import bytes_below, save
 
+from datumaro_openimages_plugin.files.files import DatasetFiles
+from datumaro_openimages_plugin.files.layout import NAMES, Layout
+from datumaro_openimages_plugin.files.names import recognise
 from datumaro_openimages_plugin.kinds import KINDS
 from datumaro_openimages_plugin.kinds._kind import Kind, Labels
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 from datumaro_openimages_plugin.sources.archive import open_source
-from datumaro_openimages_plugin.sources.files import DatasetFiles
-from datumaro_openimages_plugin.sources.names import recognise
-from datumaro_openimages_plugin.writing.layout import NAMES, Layout
 
 ROOT = Path(__file__).parents[1]
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

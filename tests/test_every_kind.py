@@ -14,10 +14,10 @@ from datumaro.components.dataset import Dataset
 from rich_data import bytes_below, save
 
 from datumaro_openimages_plugin._host import CAN_STREAM
+from datumaro_openimages_plugin.files.files import DatasetFiles
 from datumaro_openimages_plugin.kinds import KINDS
 from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
 from datumaro_openimages_plugin.sources.archive import open_source
-from datumaro_openimages_plugin.sources.files import DatasetFiles
 
 SAMPLE = Path(__file__).parents[1] / "assets/open_images_v7"
 NAMES = [kind.name for kind in KINDS]

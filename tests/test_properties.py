@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from rich_data import save
 
 from datumaro_openimages_plugin._host import DatasetItem, Image
+from datumaro_openimages_plugin.files.layout import NAMES
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
-from datumaro_openimages_plugin.writing.layout import NAMES
 
 RUNS = settings(
     max_examples=12, deadline=None, derandomize=True, database=None,

@@ -18,10 +18,10 @@ from doc_examples import ROOT, blocks
 
 from datumaro_openimages_plugin import cli, declared
 from datumaro_openimages_plugin._host import Exporter
+from datumaro_openimages_plugin.files.layout import NAMES
+from datumaro_openimages_plugin.files.names import recognise
 from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
 from datumaro_openimages_plugin.reading.choice import Choice
-from datumaro_openimages_plugin.sources.names import recognise
-from datumaro_openimages_plugin.writing.layout import NAMES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]

@@ -24,10 +24,10 @@ from oi_files import (
 from rich_data import bytes_below, read, save
 
 from datumaro_openimages_plugin.errors import SaveError
+from datumaro_openimages_plugin.files.layout import Layout
 from datumaro_openimages_plugin.kinds import KINDS
 from datumaro_openimages_plugin.loader import register, unregister
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
-from datumaro_openimages_plugin.writing.layout import Layout
 
 FOLDERS = {**dropin_data.FOLDERS, "rich": rich_data.make}
 EVERY_FOLDER = pytest.mark.parametrize("make", FOLDERS.values(), ids=FOLDERS.keys())

@@ -22,7 +22,7 @@ __all__ = [
     "shown",
 ]
 
-#: The attribute in which an export brings a row's `extra_column`, and that column's name.
+#: The attribute in which an export brings what a row's column of ours holds; the column's name.
 EXTRA_ATTRIBUTE = "extra_column"
 EXTRA_COLUMN = "Extra"
 

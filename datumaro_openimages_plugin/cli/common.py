@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from datumaro_openimages_plugin.files.files import DatasetFiles
     from datumaro_openimages_plugin.reading.choice import Choice
     from datumaro_openimages_plugin.reading.reader import Reader
-    from datumaro_openimages_plugin.sources.files import DatasetFiles
 
 __all__ = [
     "add_dataset",
@@ -69,8 +69,8 @@ def open_files(path: str) -> DatasetFiles:
     if not os.path.exists(path):
         raise FileNotFoundError(errno.ENOENT, "there is no such folder or zip", path)
     from datumaro_openimages_plugin.errors import FormatError
+    from datumaro_openimages_plugin.files.files import DatasetFiles
     from datumaro_openimages_plugin.sources.archive import is_zip, open_source
-    from datumaro_openimages_plugin.sources.files import DatasetFiles
 
     if not os.path.isdir(path) and not is_zip(path):
         raise FormatError("is neither a folder nor a zip", file=path)

@@ -25,8 +25,8 @@ from datumaro_openimages_plugin.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.sources.files import DatasetFiles
-    from datumaro_openimages_plugin.sources.names import FoundFile
+    from datumaro_openimages_plugin.files.files import DatasetFiles
+    from datumaro_openimages_plugin.files.names import FoundFile
 
 __all__ = ["add_arguments", "collect", "run"]
 
@@ -54,7 +54,7 @@ def collect(files: DatasetFiles, *, quiet: bool = True) -> dict[str, Any]:
     Raises:
         FormatError: A table or class list is damaged.
     """
-    from datumaro_openimages_plugin.classes.read_classes import read_classes
+    from datumaro_openimages_plugin.files.read_classes import read_classes
     from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text
 
     tables = files.known()

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from datumaro_openimages_plugin.annotations.extra_column import group_numbers, pack
 from datumaro_openimages_plugin.cvat.specs import LabelSpec
+from datumaro_openimages_plugin.kinds._extra_column import group_numbers, pack
 
 __all__ = ["TaskItems"]
 

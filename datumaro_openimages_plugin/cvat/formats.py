@@ -173,9 +173,9 @@ def _read(path: str, image_meta: Any) -> Any:
 
 def _report_other_kinds(path: str) -> None:
     from datumaro_openimages_plugin.cvat.labels import ROWS
+    from datumaro_openimages_plugin.files.files import DatasetFiles
     from datumaro_openimages_plugin.kinds import KINDS
     from datumaro_openimages_plugin.sources.archive import open_source
-    from datumaro_openimages_plugin.sources.files import DatasetFiles
 
     files = DatasetFiles(open_source(path))
     others = [kind for kind in KINDS if kind.name not in ROWS and files.all(kind.name)]

@@ -89,10 +89,10 @@ def usage_of(path: str) -> Usage:
     Raises:
         FormatError: Something of the dataset cannot be read.
     """
-    from datumaro_openimages_plugin.classes.read_classes import read_classes
+    from datumaro_openimages_plugin.files.files import DatasetFiles
+    from datumaro_openimages_plugin.files.read_classes import read_classes
     from datumaro_openimages_plugin.plugin import OpenImagesExtractor
     from datumaro_openimages_plugin.sources.archive import open_source
-    from datumaro_openimages_plugin.sources.files import DatasetFiles
 
     dataset = OpenImagesExtractor(path, kinds=ROWS)
     (categories,) = dataset.categories().values()

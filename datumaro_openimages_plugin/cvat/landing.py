@@ -19,12 +19,12 @@ from datumaro_openimages_plugin._host import (
     ItemTransform,
     LabelCategories,
 )
-from datumaro_openimages_plugin.annotations.extra_column import kept_attributes
 from datumaro_openimages_plugin.classes.classes import unique_display_names
 from datumaro_openimages_plugin.cvat.labels import ATTRIBUTES, SHAPES, task_label
 from datumaro_openimages_plugin.cvat.misfits import Misfits
 from datumaro_openimages_plugin.cvat.specs import AttributeSpec, LabelSpec
 from datumaro_openimages_plugin.errors import MissingFileError
+from datumaro_openimages_plugin.kinds._extra_column import kept_attributes
 
 __all__ = ["NEGATIVES", "Landing", "TaskSpec", "fitted"]
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datumaro_openimages_plugin.classes.classes import names_by_display
-from datumaro_openimages_plugin.classes.read_classes import read_classes
 from datumaro_openimages_plugin.download.published import Published
 from datumaro_openimages_plugin.errors import FormatError, OptionError
+from datumaro_openimages_plugin.files.files import DatasetFiles
+from datumaro_openimages_plugin.files.read_classes import read_classes
 from datumaro_openimages_plugin.sources.archive import open_source
-from datumaro_openimages_plugin.sources.files import DatasetFiles
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable
 
 __all__ = ["archives_with", "ids_in_lists", "images_of_classes", "label_names", "safe_ids"]

@@ -24,7 +24,7 @@ from datumaro_openimages_plugin.evaluation.item_values import (
     uncompared,
 )
 from datumaro_openimages_plugin.evaluation.rle import Rle, box_frac, resized, rle_from_mask
-from datumaro_openimages_plugin.images.media import item_size
+from datumaro_openimages_plugin.writing.media import item_size
 
 Row = tuple[int, int, Any, float, bool, "Rle | None"]
 """image, label, box, score, group, mask."""

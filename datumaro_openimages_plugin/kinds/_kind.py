@@ -14,14 +14,13 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType
 from datumaro_openimages_plugin.kinds._table import KindTable
+from datumaro_openimages_plugin.rendering.sinks import CsvSink, Sink
 from datumaro_openimages_plugin.sources.archive import Source
 from datumaro_openimages_plugin.tables.rows import Table
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable
-from datumaro_openimages_plugin.writing.sinks import CsvSink, Sink
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.sources.files import DatasetFiles
-    from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
+    from datumaro_openimages_plugin.rendering.writing import KindWriter, Writing
 
 __all__ = ["Batch", "Kind", "Labels"]
 
@@ -69,7 +68,7 @@ class Batch:
     widths_px: np.ndarray
     sizes: list[tuple[int, int] | None]
     subsets: list[str]
-    files: DatasetFiles
+    mask_reader: Callable[[str, str], Callable[..., bytes] | None]
     lacking: Counter[str]
 
 

@@ -24,8 +24,8 @@ from datumaro_openimages_plugin.kinds.labels import confidence, kept
 from datumaro_openimages_plugin.tables.tables import Column
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.writing.sinks import Sink
-    from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
+    from datumaro_openimages_plugin.rendering.sinks import Sink
+    from datumaro_openimages_plugin.rendering.writing import KindWriter, Writing
 
 __all__ = [
     "ATTRIBUTES",
@@ -332,7 +332,7 @@ def to_fields(
 
 
 def _writer(sink: Sink, writing: Writing) -> KindWriter:
-    from datumaro_openimages_plugin.writing.row_writers import (
+    from datumaro_openimages_plugin.kinds._row_writers import (
         BoxWriter,  # which imports this module
     )
 

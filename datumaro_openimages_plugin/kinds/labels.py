@@ -17,8 +17,8 @@ from datumaro_openimages_plugin.kinds._table import KindTable, row_numbers
 from datumaro_openimages_plugin.tables.tables import Column
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.writing.sinks import Sink
-    from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
+    from datumaro_openimages_plugin.rendering.sinks import Sink
+    from datumaro_openimages_plugin.rendering.writing import KindWriter, Writing
 
 __all__ = [
     "ATTRIBUTES",
@@ -137,7 +137,7 @@ def kept(
 
 
 def _writer(sink: Sink, writing: Writing) -> KindWriter:
-    from datumaro_openimages_plugin.writing.row_writers import (
+    from datumaro_openimages_plugin.kinds._row_writers import (
         LabelWriter,  # which imports this module
     )
 

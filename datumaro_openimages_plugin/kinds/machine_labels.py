@@ -18,8 +18,8 @@ from datumaro_openimages_plugin.kinds._kind import Batch, Kind
 from datumaro_openimages_plugin.kinds._table import KindTable
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.writing.sinks import Sink
-    from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
+    from datumaro_openimages_plugin.rendering.sinks import Sink
+    from datumaro_openimages_plugin.rendering.writing import KindWriter, Writing
 
 __all__ = ["ATTRIBUTES", "EXTRA", "MACHINE", "MACHINE_LABELS", "from_rows", "is_machine"]
 
@@ -48,7 +48,7 @@ def from_rows(
 
 
 def _writer(sink: Sink, writing: Writing) -> KindWriter:
-    from datumaro_openimages_plugin.writing.row_writers import (
+    from datumaro_openimages_plugin.kinds._row_writers import (
         MachineLabelWriter,  # imports this module
     )
 

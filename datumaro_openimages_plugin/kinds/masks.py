@@ -22,8 +22,8 @@ from datumaro_openimages_plugin.kinds.labels import kept
 from datumaro_openimages_plugin.tables.tables import Column
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.writing.sinks import Sink
-    from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
+    from datumaro_openimages_plugin.rendering.sinks import Sink
+    from datumaro_openimages_plugin.rendering.writing import KindWriter, Writing
 
 __all__ = [
     "ATTRIBUTES",
@@ -112,7 +112,7 @@ def from_rows(
         table.texts("MaskPath", rows),
         table.texts("BoxID", rows),
     )
-    find, new, source = batch.files.mask_reader, OriginMask.__new__, table.rows
+    find, new, source = batch.mask_reader, OriginMask.__new__, table.rows
     # A constructor with converters and validators takes longer; a test holds against it.
     for label, at, row, group, iou, path, box_id in zip(*columns, strict=True):
         reader = find(path or "", batch.subsets[at])
@@ -302,7 +302,7 @@ def names_box(old: Mapping[str, str], corners: Sequence[float]) -> bool:
 
 
 def _writer(sink: Sink, writing: Writing) -> KindWriter:
-    from datumaro_openimages_plugin.writing.mask_writer import (
+    from datumaro_openimages_plugin.kinds._mask_writer import (
         MaskWriter,  # which imports this module
     )
 

@@ -18,11 +18,11 @@ from datumaro_openimages_plugin.annotations.objects import OriginCaption
 from datumaro_openimages_plugin.annotations.origin import Origin
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
 from datumaro_openimages_plugin.kinds._table import KindTable
+from datumaro_openimages_plugin.rendering.json_lines_sink import JsonLinesSink
+from datumaro_openimages_plugin.rendering.sinks import Sink
+from datumaro_openimages_plugin.rendering.writing import KindWriter, Writing
 from datumaro_openimages_plugin.tables.json_lines import JsonLinesTable, parsed, replaced
 from datumaro_openimages_plugin.tables.tables import Column
-from datumaro_openimages_plugin.writing.json_lines_sink import JsonLinesSink
-from datumaro_openimages_plugin.writing.sinks import Sink
-from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 
 __all__ = ["FIELDS", "NARRATIVES", "NarrativeWriter", "columns", "from_rows"]
 

@@ -19,9 +19,9 @@ from datumaro_openimages_plugin.annotations.values import coordinate_text
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
 from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.kinds.labels import kept
+from datumaro_openimages_plugin.rendering.sinks import Sink
+from datumaro_openimages_plugin.rendering.writing import KindWriter, RowByRow, Writing
 from datumaro_openimages_plugin.tables.tables import Column
-from datumaro_openimages_plugin.writing.sinks import Sink
-from datumaro_openimages_plugin.writing.writing import KindWriter, RowByRow, Writing
 
 __all__ = ["ANSWERS", "FIELDS", "POINTS", "columns", "from_rows", "to_fields"]
 

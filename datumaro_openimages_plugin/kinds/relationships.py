@@ -21,9 +21,9 @@ from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
 from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.kinds.boxes import COORDINATES, coordinates, corner_columns
 from datumaro_openimages_plugin.kinds.labels import kept
+from datumaro_openimages_plugin.rendering.sinks import Sink
+from datumaro_openimages_plugin.rendering.writing import KindWriter, Writing
 from datumaro_openimages_plugin.tables.tables import Column
-from datumaro_openimages_plugin.writing.sinks import Sink
-from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
 
 __all__ = ["FIELDS", "IS", "RELATIONSHIPS", "Relationship", "attach", "columns", "from_rows"]
 
@@ -318,7 +318,7 @@ def _second_of_is(first: Mapping[str, str] | None, old: Mapping[str, str]) -> di
 
 
 def _writer(sink: Sink, writing: Writing) -> KindWriter:
-    from datumaro_openimages_plugin.writing.relationship_writer import RelationshipWriter
+    from datumaro_openimages_plugin.kinds._relationship_writer import RelationshipWriter
 
     return RelationshipWriter(sink, writing)
 

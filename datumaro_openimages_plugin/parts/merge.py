@@ -14,15 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datumaro_openimages_plugin.errors import FormatError, SaveError
+from datumaro_openimages_plugin.files.names import recognise
 from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text, image_meta_line
 from datumaro_openimages_plugin.images.images import IMAGE_COLUMNS
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 from datumaro_openimages_plugin.parts.order import Order, order_path
+from datumaro_openimages_plugin.rendering.sinks import CsvSink, Sink
 from datumaro_openimages_plugin.saving.staging import Staging
 from datumaro_openimages_plugin.sources.archive import open_source
-from datumaro_openimages_plugin.sources.names import recognise
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable
-from datumaro_openimages_plugin.writing.sinks import CsvSink, Sink
 
 __all__ = ["merge_parts"]
 

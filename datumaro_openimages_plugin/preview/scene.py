@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem, Image
-from datumaro_openimages_plugin.images.media import item_size
+from datumaro_openimages_plugin.writing.media import item_size
 
 __all__ = ["Arrow", "Chip", "Dot", "Region", "Scene", "Tagged", "color_of", "readable", "scene_of"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
-from datumaro_openimages_plugin.images.media import item_size
 from datumaro_openimages_plugin.kinds.boxes import FLAGS
+from datumaro_openimages_plugin.writing.media import item_size
 
 __all__ = ["SIDE_BINS", "Figures", "survey"]
 

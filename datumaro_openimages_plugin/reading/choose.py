@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from datumaro_openimages_plugin.files.files import DatasetFiles
 from datumaro_openimages_plugin.images.images import Images
 from datumaro_openimages_plugin.kinds import KINDS
 from datumaro_openimages_plugin.kinds._kind import Kind
 from datumaro_openimages_plugin.kinds._table import KindTable, Part
 from datumaro_openimages_plugin.reading.choice import Choice, unknown_name
 from datumaro_openimages_plugin.reading.choose_names import ClassNames, ids_from_file, images_by_id
-from datumaro_openimages_plugin.sources.files import DatasetFiles
 
 __all__ = ["choose", "images_with", "missing_images", "missing_of"]
 

@@ -17,15 +17,14 @@ from datumaro_openimages_plugin._host import (
     image_from_bytes,
     image_from_file,
 )
-from datumaro_openimages_plugin.annotations import extra_column
 from datumaro_openimages_plugin.annotations.origin import ImageOrigin, ImageSource
+from datumaro_openimages_plugin.files.files import DatasetFiles
 from datumaro_openimages_plugin.images.images import Images
 from datumaro_openimages_plugin.images.picture_headers import header_sizes
-from datumaro_openimages_plugin.kinds import KINDS
+from datumaro_openimages_plugin.kinds import KINDS, _extra_column
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind
 from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.reading.items import make_item, show_columns
-from datumaro_openimages_plugin.sources.files import DatasetFiles
 from datumaro_openimages_plugin.tables.arrays import to_arrow
 
 __all__ = ["ItemMaker"]
@@ -43,7 +42,7 @@ class ItemMaker:
         images: Its images.
         tables: Kind -> its rows.
         show_columns: Whether columns without a place in Datumaro become attributes.
-        keep_attributes: Whether the column ``Extra`` is taken back; see `extra_column`.
+        keep_attributes: Whether the column ``Extra`` is taken back; see `_extra_column`.
     """
 
     def __init__(
@@ -145,7 +144,7 @@ class ItemMaker:
             if self._show_columns:
                 show_columns(item)
             if self._keep_attributes:
-                extra_column.unpack(item)
+                _extra_column.unpack(item)
             if media is None:
                 lacking += 1
                 if debug:
@@ -173,7 +172,9 @@ class ItemMaker:
         for at, size in zip(pictures, found, strict=True):
             sizes[at] = size
             heights[at], widths[at] = size or (1, 1)
-        return Batch(numbers, heights, widths, sizes, subsets, self._files, self._lacking)
+        return Batch(
+            numbers, heights, widths, sizes, subsets, self._files.mask_reader, self._lacking
+        )
 
     def has(self, kind: Kind) -> bool:
         """Whether there is something of a kind to give to items."""

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from datumaro_openimages_plugin.errors import SaveError
+from datumaro_openimages_plugin.files.files import DatasetFiles
 from datumaro_openimages_plugin.saving.journal import recover
-from datumaro_openimages_plugin.sources.files import DatasetFiles
 
 __all__ = ["Stamp", "read_in_one_state", "stamp"]
 

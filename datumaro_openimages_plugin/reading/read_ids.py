@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from datumaro_openimages_plugin.files.files import DatasetFiles
 from datumaro_openimages_plugin.sources.archive import open_source
-from datumaro_openimages_plugin.sources.files import DatasetFiles
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable
 
 __all__ = ["listed_ids"]

@@ -17,14 +17,16 @@ from datumaro_openimages_plugin._host import (
     AnnotationType,
     LabelCategories,
 )
-from datumaro_openimages_plugin.annotations import extra_column, extras
+from datumaro_openimages_plugin.annotations import extras
 from datumaro_openimages_plugin.annotations.origin import ImportedFrom
 from datumaro_openimages_plugin.classes.classes import categories_from_classes, unique_display_names
-from datumaro_openimages_plugin.classes.read_classes import read_classes
 from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.files.files import DatasetFiles
+from datumaro_openimages_plugin.files.names import LISTS, FoundFile
+from datumaro_openimages_plugin.files.read_classes import read_classes
 from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text
 from datumaro_openimages_plugin.images.images import Images
-from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
+from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME, _extra_column
 from datumaro_openimages_plugin.kinds._kind import Kind, Labels
 from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.progress import Steps
@@ -35,8 +37,6 @@ from datumaro_openimages_plugin.reading.first_look import classes_meant, likely_
 from datumaro_openimages_plugin.reading.item_maker import ItemMaker
 from datumaro_openimages_plugin.reading.one_state import stamp
 from datumaro_openimages_plugin.sources.archive import open_source
-from datumaro_openimages_plugin.sources.files import DatasetFiles
-from datumaro_openimages_plugin.sources.names import LISTS, FoundFile
 from datumaro_openimages_plugin.sources.packed import read_unpacked
 from datumaro_openimages_plugin.tables.arrays import distinct_codes
 from datumaro_openimages_plugin.tables.rows import TableRows
@@ -57,7 +57,7 @@ class Reader:
         on_error: Gets each bad row's error.
         display_names: Whether labels are named by DisplayName rather than by LabelName.
         show_columns: Whether columns without a place in Datumaro become attributes.
-        keep_attributes: Whether the column ``Extra`` is taken back; see `extra_column`.
+        keep_attributes: Whether the column ``Extra`` is taken back; see `_extra_column`.
         choice: What is read; None for everything that is read unasked.
         reporter: Is told how many bytes of the tables are read.
 
@@ -190,7 +190,7 @@ class Reader:
         if self._keep_attributes:
             for kind in KINDS:
                 if extras.EXTRA_ATTRIBUTE in kind.extra:
-                    columns[kind.name] = [*columns[kind.name], extra_column.column()]
+                    columns[kind.name] = [*columns[kind.name], _extra_column.column()]
         self._shared.kinds.extend(kind.name for kind in kinds)
         # Of rows that are not chosen, only what tells it is read.
         first = {kind.name: self._choice.columns(kind, columns[kind.name]) for kind in kinds}

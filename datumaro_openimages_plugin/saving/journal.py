@@ -26,11 +26,10 @@ import sys
 import time
 
 from datumaro_openimages_plugin.errors import SaveError
+from datumaro_openimages_plugin.sources.safe_names import PARTIAL
 
-__all__ = ["PARTIAL", "Workspace", "recover"]
+__all__ = ["Workspace", "recover"]
 
-#: Name of the workspace in a target; whoever lists a dataset's files passes it over.
-PARTIAL = ".open-images-partial"
 
 _LONGEST = 200  # bytes of a target's name in its workspace's name; file systems allow 255
 _WAIT_S = 30.0  # a reader waits this long for the few renames of a running export

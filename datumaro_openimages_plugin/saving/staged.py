@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 from datumaro_openimages_plugin.errors import SaveError, UnsafePathError
 from datumaro_openimages_plugin.saving import _system
-from datumaro_openimages_plugin.saving.journal import PARTIAL
-from datumaro_openimages_plugin.sources.safe_names import DEVICE
+from datumaro_openimages_plugin.sources.safe_names import DEVICE, PARTIAL
 
 __all__ = ["StagedFiles"]
 

@@ -31,10 +31,11 @@ from types import TracebackType
 from datumaro_openimages_plugin._host import keep_target
 from datumaro_openimages_plugin.errors import OpenImagesError, SaveError
 from datumaro_openimages_plugin.saving import _system
-from datumaro_openimages_plugin.saving.journal import PARTIAL, Workspace, recover
+from datumaro_openimages_plugin.saving.journal import Workspace, recover
 from datumaro_openimages_plugin.saving.staged import StagedFiles
+from datumaro_openimages_plugin.sources.safe_names import PARTIAL
 
-__all__ = ["PARTIAL", "Staging", "recover"]
+__all__ = ["Staging", "recover"]
 
 _WAIT_S = 0.5  # whoever looks after a killed export's leftovers has their lock for a moment
 

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Protocol
 
-from datumaro_openimages_plugin.saving.journal import PARTIAL
+from datumaro_openimages_plugin.sources.safe_names import PARTIAL
 from datumaro_openimages_plugin.sources.zips import (
     ZipMember,
     check_unpacked_size,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ["DEVICE", "PLAIN_ID", "unsafe_id"]
+__all__ = ["DEVICE", "PARTIAL", "PLAIN_ID", "unsafe_id"]
 
+#: Name of the workspace in a target; whoever lists a dataset's files passes it over.
+PARTIAL = ".open-images-partial"
 _WINDOWS = os.name == "nt"
 # Looked at otherwise: what begins as "ImageID", and on Windows what may be a device.
 PLAIN_ID = (

@@ -15,6 +15,8 @@ import numpy as np
 from datumaro_openimages_plugin.classes.classes import class_list_from_csv
 from datumaro_openimages_plugin.classes.hierarchy import hierarchy_from_json
 from datumaro_openimages_plugin.errors import FormatError, OpenImagesError
+from datumaro_openimages_plugin.files.files import DatasetFiles
+from datumaro_openimages_plugin.files.names import FoundFile
 from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text
 from datumaro_openimages_plugin.images.picture_headers import header_size
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
@@ -22,8 +24,6 @@ from datumaro_openimages_plugin.kinds._kind import Labels
 from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.kinds.boxes import COORDINATES
 from datumaro_openimages_plugin.reading.reader import Reader
-from datumaro_openimages_plugin.sources.files import DatasetFiles
-from datumaro_openimages_plugin.sources.names import FoundFile
 from datumaro_openimages_plugin.sources.packed import read_unpacked
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable
 

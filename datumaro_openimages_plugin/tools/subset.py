@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datumaro_openimages_plugin.errors import FormatError, OptionError, SaveError
+from datumaro_openimages_plugin.files.names import LISTS, SELECTIONS, FoundFile
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.reading.choice import Choice
 from datumaro_openimages_plugin.reading.reader import Reader
 from datumaro_openimages_plugin.sources.archive import Source
-from datumaro_openimages_plugin.sources.names import LISTS, SELECTIONS, FoundFile
 from datumaro_openimages_plugin.sources.packed import open_unpacked
 from datumaro_openimages_plugin.tables.arrays import to_numpy
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable

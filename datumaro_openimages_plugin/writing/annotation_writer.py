@@ -15,12 +15,12 @@ from datumaro_openimages_plugin.annotations.shapes import (
     is_outline,
     masks_from_outlines,
 )
+from datumaro_openimages_plugin.files.layout import Layout
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
 from datumaro_openimages_plugin.kinds._kind import Kind
-from datumaro_openimages_plugin.writing.layout import Layout
-from datumaro_openimages_plugin.writing.row_writer import RowWriter
-from datumaro_openimages_plugin.writing.sinks import Sink
-from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
+from datumaro_openimages_plugin.rendering.row_writer import RowWriter
+from datumaro_openimages_plugin.rendering.sinks import Sink
+from datumaro_openimages_plugin.rendering.writing import KindWriter, Writing
 
 __all__ = ["ITEM_ATTRIBUTES", "AnnotationWriter"]
 

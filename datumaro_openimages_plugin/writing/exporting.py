@@ -5,25 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from datumaro_openimages_plugin._host import DatasetItem, LabelCategories, untouched_source
+from datumaro_openimages_plugin._host import DatasetItem, LabelCategories
 from datumaro_openimages_plugin.errors import AnnotationError, SaveError
-from datumaro_openimages_plugin.images.media import ImageFiles
-from datumaro_openimages_plugin.saving.kept_tables import KeptTables
-from datumaro_openimages_plugin.saving.old_dataset import OldDataset
+from datumaro_openimages_plugin.files.kept_tables import KeptTables
+from datumaro_openimages_plugin.files.layout import Layout
+from datumaro_openimages_plugin.files.old_dataset import OldDataset
 from datumaro_openimages_plugin.saving.staging import Staging
-from datumaro_openimages_plugin.writing.layout import Layout
+from datumaro_openimages_plugin.saving.target import Target, ZipTarget
+from datumaro_openimages_plugin.writing.media import ImageFiles
 from datumaro_openimages_plugin.writing.straight import goes_straight, write_straight
-from datumaro_openimages_plugin.writing.target import Target, ZipTarget
 from datumaro_openimages_plugin.writing.writer import Writer
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.plugin import OpenImagesExtractor
+    from datumaro_openimages_plugin.reading.reader import Reader
 
-__all__ = ["ExportOptions", "export"]
+__all__ = ["ExportOptions", "Untouched", "export"]
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,16 @@ class ExportOptions:
     link_media: bool = False
 
 
+class Untouched(Protocol):
+    """What the items of an export are read from, when nobody has them yet."""
+
+    def reader(self) -> Reader:
+        """The columns."""
+
+    def __iter__(self) -> Iterator[DatasetItem]:
+        """The items, which nobody keeps."""
+
+
 def export(
     items: Iterable[DatasetItem],
     categories: LabelCategories,
@@ -67,6 +77,7 @@ def export(
     on_error: Callable[[AnnotationError, DatasetItem], None],
     in_place: bool = False,
     progress: Callable[[Iterable[DatasetItem]], Iterable[DatasetItem]] = iter,
+    untouched: Untouched | None = None,
 ) -> None:
     """Saves a dataset; the target is the complete old one or the complete new one.
 
@@ -78,12 +89,13 @@ def export(
         on_error: Gets the error of each annotation that cannot be written.
         in_place: Whether the items came from the target; found out where it is not known.
         progress: Gives the items on, and tells somebody how far the export is.
+        untouched: What the items are read from, if nobody has them yet.
 
     Raises:
         SaveError: The target cannot be written.
         AnnotationError: Something of the dataset cannot be written in this format.
     """
-    job = _Export(items, categories, options, on_error, progress)
+    job = _Export(items, categories, options, on_error, progress, untouched)
     with Staging(save_dir) as staging:
         old = OldDataset(staging, options.zip)
         if old.exists and (in_place or old.is_source_of(items)):
@@ -120,6 +132,7 @@ class _Export:
     options: ExportOptions
     on_error: Callable[[AnnotationError, DatasetItem], None]
     progress: Callable[[Iterable[Any]], Iterable[Any]]
+    untouched: Untouched | None
 
     def to_folder(self, staging: Staging, old: OldDataset) -> None:
         """Writes everything as files."""
@@ -161,18 +174,6 @@ class _Export:
             raise
         shutil.rmtree(scratch)
 
-    def _untouched(self) -> OpenImagesExtractor | None:
-        """What the items are read from, if nobody has them yet.
-
-        A ``Dataset`` would keep every item. Not to be used where files of the target move, since
-        somebody may hold items that have to follow.
-        """
-        from datumaro_openimages_plugin.plugin import OpenImagesExtractor
-
-        source = untouched_source(self.items)
-        source = self.items if source is None else source
-        return source if isinstance(source, OpenImagesExtractor) else None
-
     def _written(self, target: Target, layout: Layout, old: OldDataset) -> Writer:
         """Writes the items; gives the writer that did."""
         options = self.options
@@ -194,7 +195,8 @@ class _Export:
             target, layout, self.categories, image_files, self.on_error, always_meta, here
         )
         try:
-            source = self._untouched() if here is None else None
+            # Where files of the target move, items that somebody holds have to follow.
+            source = self.untouched if here is None else None
             reader = None if source is None else source.reader()
             if reader is not None and image_files is None and goes_straight(reader):
                 for _ in self.progress(write_straight(reader, writer)):

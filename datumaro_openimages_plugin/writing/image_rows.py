@@ -12,10 +12,10 @@ from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.annotations import extras
 from datumaro_openimages_plugin.annotations.origin import ImageOrigin
 from datumaro_openimages_plugin.errors import AnnotationError
+from datumaro_openimages_plugin.rendering.sinks import CsvSink, csv_line
+from datumaro_openimages_plugin.rendering.writing import Writing
 from datumaro_openimages_plugin.tables.rows import TableRows
 from datumaro_openimages_plugin.tables.tables import CsvTable
-from datumaro_openimages_plugin.writing.sinks import CsvSink, csv_line
-from datumaro_openimages_plugin.writing.writing import Writing
 
 __all__ = ["ImageRows"]
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
+from datumaro_openimages_plugin.rendering.row_places import RowPlaces
+from datumaro_openimages_plugin.rendering.row_writer import RowWriter
+from datumaro_openimages_plugin.rendering.sinks import CsvSink
 from datumaro_openimages_plugin.sources.safe_names import unsafe_id
 from datumaro_openimages_plugin.tables.arrays import to_arrow
 from datumaro_openimages_plugin.tables.rows import TableRows
 from datumaro_openimages_plugin.tables.tables import CsvTable
-from datumaro_openimages_plugin.writing.row_places import RowPlaces
-from datumaro_openimages_plugin.writing.row_writer import RowWriter
-from datumaro_openimages_plugin.writing.sinks import CsvSink
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.reading.reader import Reader

@@ -40,20 +40,20 @@ from datumaro_openimages_plugin.classes.class_rows import check_label_names
 from datumaro_openimages_plugin.classes.classes import ClassList, class_list_to_csv
 from datumaro_openimages_plugin.classes.hierarchy_export import hierarchy_to_json
 from datumaro_openimages_plugin.errors import AnnotationError
+from datumaro_openimages_plugin.files.layout import Layout
 from datumaro_openimages_plugin.images.images import IMAGE_COLUMNS
-from datumaro_openimages_plugin.images.media import ImageFiles, item_size
 from datumaro_openimages_plugin.kinds._kind import Kind
+from datumaro_openimages_plugin.rendering.sinks import CsvSink, Sink
+from datumaro_openimages_plugin.rendering.writing import KindWriter, Writing
+from datumaro_openimages_plugin.saving.target import Target
 from datumaro_openimages_plugin.sources.safe_names import unsafe_id
 from datumaro_openimages_plugin.writing.annotation_writer import ITEM_ATTRIBUTES, AnnotationWriter
 from datumaro_openimages_plugin.writing.image_rows import ImageRows
-from datumaro_openimages_plugin.writing.layout import Layout
-from datumaro_openimages_plugin.writing.sinks import CsvSink, Sink
-from datumaro_openimages_plugin.writing.target import Target
-from datumaro_openimages_plugin.writing.writing import KindWriter, Writing
+from datumaro_openimages_plugin.writing.media import ImageFiles, item_size
 from datumaro_openimages_plugin.writing.written_sizes import WrittenSizes, image_meta_lines
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.saving.old_dataset import OldDataset
+    from datumaro_openimages_plugin.files.old_dataset import OldDataset
 
 __all__ = ["Writer"]
 

@@ -11,9 +11,9 @@ import pytest
 
 from datumaro_openimages_plugin.cli import main
 from datumaro_openimages_plugin.cli.info import collect
+from datumaro_openimages_plugin.files.files import DatasetFiles
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 from datumaro_openimages_plugin.sources.archive import open_source
-from datumaro_openimages_plugin.sources.files import DatasetFiles
 
 
 @pytest.fixture

@@ -285,8 +285,8 @@ def test_the_table_has_every_mask_archive():
 
 def test_what_the_import_makes_of_every_published_table():
     """Each table has a name that the import knows, with the subset that the table says."""
+    from datumaro_openimages_plugin.files.names import recognise
     from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
-    from datumaro_openimages_plugin.sources.names import recognise
 
     for file in published.published_files():
         found = recognise(file.target)

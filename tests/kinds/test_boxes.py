@@ -9,7 +9,7 @@ from rich_data import bytes_below, read, save
 
 from datumaro_openimages_plugin.annotations.values import coordinate_text
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.writing.decimal_texts import coordinate_columns
+from datumaro_openimages_plugin.rendering.decimal_texts import coordinate_columns
 
 NAME = "annotations/train-annotations-bbox.csv"
 GOOD = "a,xclick,/m/0,1,0.10,0.2,0.3000001,.5,1,0,-1,0,1\n"

@@ -19,8 +19,9 @@ import pytest
 
 from datumaro_openimages_plugin.errors import OpenImagesError, SaveError, UnsafePathError
 from datumaro_openimages_plugin.saving import _system
-from datumaro_openimages_plugin.saving.journal import PARTIAL, Workspace
+from datumaro_openimages_plugin.saving.journal import Workspace
 from datumaro_openimages_plugin.saving.staging import Staging, recover
+from datumaro_openimages_plugin.sources.safe_names import PARTIAL
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for it")
 needs_root = pytest.mark.skipif(

@@ -8,9 +8,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from datumaro_openimages_plugin.kinds._row_writers import BoxWriter
 from datumaro_openimages_plugin.kinds.boxes import ATTRIBUTES, EXTRA
-from datumaro_openimages_plugin.writing.row_writers import BoxWriter
-from datumaro_openimages_plugin.writing.sinks import CsvSink
+from datumaro_openimages_plugin.rendering.sinks import CsvSink
 
 VALUES = [1, 1.0, True, 0, False, None, "1", "true", "", 2, [1]]
 SCORES = [*VALUES, 0.25, np.float32(0.25), Decimal(1)]

@@ -24,7 +24,8 @@ from datumaro_openimages_plugin._host import (
     Points,
     image_from_file,
 )
-from datumaro_openimages_plugin.writing import image_rows, row_writer, writer, written_sizes
+from datumaro_openimages_plugin.rendering import row_writer
+from datumaro_openimages_plugin.writing import image_rows, writer, written_sizes
 from datumaro_openimages_plugin.writing.exporting import ExportOptions, export
 
 ASSETS = Path(__file__).parents[2] / "assets"

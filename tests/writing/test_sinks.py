@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from datumaro_openimages_plugin.writing.sinks import csv_line
+from datumaro_openimages_plugin.rendering.sinks import csv_line
 
 
 @pytest.mark.parametrize("value", ["", "a", "a,b", 'a"b', "a\nb", "a\rb", "\r\n", "a b", "#", "'"])

@@ -7,15 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from datumaro_openimages_plugin.saving.repack import plain_name
+from datumaro_openimages_plugin.saving.target import ANNOTATIONS_DIR, IMAGES_DIR, MASKS_DIR
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.sources.names import FoundFile
+    from datumaro_openimages_plugin.files.names import FoundFile
 
-__all__ = ["ANNOTATIONS_DIR", "IMAGES_DIR", "MASKS_DIR", "NAMES", "Layout", "OpenImagesPath"]
-
-ANNOTATIONS_DIR = "annotations"
-IMAGES_DIR = "images"
-MASKS_DIR = "masks"
+__all__ = ["NAMES", "Layout", "OpenImagesPath"]
 
 #: Choices of names. ``cvat``: those of CVAT's page for this format; ``datumaro``: those of
 #: Datumaro's built-in exporter; ``published``: those of the dataset.

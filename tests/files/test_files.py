@@ -19,11 +19,11 @@ from rich_data import bytes_below, read, rows, save
 from test_names import NAMES
 
 from datumaro_openimages_plugin.errors import MissingFileError
+from datumaro_openimages_plugin.files.files import DatasetFiles
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor, OpenImagesImporter
 from datumaro_openimages_plugin.reading.reader import Reader
 from datumaro_openimages_plugin.sources.archive import open_source
-from datumaro_openimages_plugin.sources.files import DatasetFiles
 
 
 def masks_of(item) -> list:

@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from datumaro_openimages_plugin.writing.row_order import RowOrder
-from datumaro_openimages_plugin.writing.row_places import RowPlaces
+from datumaro_openimages_plugin.rendering.row_order import RowOrder
+from datumaro_openimages_plugin.rendering.row_places import RowPlaces
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.annotations.origin import Origin

@@ -12,9 +12,9 @@ import os
 
 import numpy as np
 
+from datumaro_openimages_plugin.rendering.row_places import RowPlaces
 from datumaro_openimages_plugin.tables.row_text import row_starts
 from datumaro_openimages_plugin.tables.rows import TableRows
-from datumaro_openimages_plugin.writing.row_places import RowPlaces
 
 __all__ = ["RowOrder"]
 

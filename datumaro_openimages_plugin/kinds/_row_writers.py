@@ -16,10 +16,10 @@ from datumaro_openimages_plugin.annotations.values import (
     score_text,
 )
 from datumaro_openimages_plugin.kinds import boxes, labels, machine_labels
+from datumaro_openimages_plugin.rendering.decimal_texts import coordinate_columns
+from datumaro_openimages_plugin.rendering.row_batch import RowBatch, joined_texts
+from datumaro_openimages_plugin.rendering.row_writer import RowWriter
 from datumaro_openimages_plugin.tables.rows import TableRows
-from datumaro_openimages_plugin.writing.decimal_texts import coordinate_columns
-from datumaro_openimages_plugin.writing.row_batch import RowBatch, joined_texts
-from datumaro_openimages_plugin.writing.row_writer import RowWriter
 
 __all__ = ["BoxWriter", "LabelWriter", "MachineLabelWriter"]
 

@@ -12,8 +12,8 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable
 
+from datumaro_openimages_plugin.files.names import is_mask_place, recognise
 from datumaro_openimages_plugin.sources.archive import Source
-from datumaro_openimages_plugin.sources.names import is_mask_place, recognise
 from datumaro_openimages_plugin.sources.zips import InnerZips
 
 __all__ = ["IMAGE_EXTENSIONS", "MediaIndex"]

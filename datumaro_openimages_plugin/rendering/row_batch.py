@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datumaro_openimages_plugin._host import DatasetItem
+from datumaro_openimages_plugin.rendering.row_places import RowPlaces
 from datumaro_openimages_plugin.tables.arrays import long_texts
-from datumaro_openimages_plugin.writing.row_places import RowPlaces
 
 __all__ = ["RowBatch", "bytes_of_texts", "joined_texts"]
 

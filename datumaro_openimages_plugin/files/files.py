@@ -7,10 +7,8 @@ import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from datumaro_openimages_plugin.kinds import KINDS
-from datumaro_openimages_plugin.sources.archive import Source
-from datumaro_openimages_plugin.sources.media_index import MediaIndex
-from datumaro_openimages_plugin.sources.names import (
+from datumaro_openimages_plugin.files.media_index import MediaIndex
+from datumaro_openimages_plugin.files.names import (
     PATTERNS,
     SELECTIONS,
     SPLITS,
@@ -19,6 +17,8 @@ from datumaro_openimages_plugin.sources.names import (
     is_mask_place,
     recognise,
 )
+from datumaro_openimages_plugin.kinds import KINDS
+from datumaro_openimages_plugin.sources.archive import Source
 from datumaro_openimages_plugin.tables.tables import CsvTable, has_columns
 
 __all__ = ["DatasetFiles"]

@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datumaro_openimages_plugin.files.layout import Layout
+from datumaro_openimages_plugin.files.names import FoundFile
+from datumaro_openimages_plugin.files.old_dataset import OldDataset
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
-from datumaro_openimages_plugin.saving.old_dataset import OldDataset
+from datumaro_openimages_plugin.rendering.sinks import csv_line
 from datumaro_openimages_plugin.saving.repack import pack, plain_name, same_content
 from datumaro_openimages_plugin.sources.archive import Folder
-from datumaro_openimages_plugin.sources.names import FoundFile
 from datumaro_openimages_plugin.sources.packed import open_unpacked
 from datumaro_openimages_plugin.tables.tables import CsvTable
-from datumaro_openimages_plugin.writing.layout import Layout
-from datumaro_openimages_plugin.writing.sinks import csv_line
 
 __all__ = ["KeptTables"]
 

@@ -13,8 +13,8 @@ from datumaro_openimages_plugin.classes.classes import (
 )
 from datumaro_openimages_plugin.classes.hierarchy import hierarchy_from_json, with_label_names
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.sources.files import DatasetFiles
-from datumaro_openimages_plugin.sources.names import FoundFile
+from datumaro_openimages_plugin.files.files import DatasetFiles
+from datumaro_openimages_plugin.files.names import FoundFile
 from datumaro_openimages_plugin.sources.packed import read_unpacked
 
 __all__ = ["read_classes"]

@@ -17,14 +17,14 @@ import pyarrow as pa
 
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.annotations import extras
+from datumaro_openimages_plugin.rendering.attribute_keys import AttributeKeys
+from datumaro_openimages_plugin.rendering.row_batch import RowBatch, bytes_of_texts
+from datumaro_openimages_plugin.rendering.row_places import RowPlaces
+from datumaro_openimages_plugin.rendering.sinks import CsvSink, Sink, csv_line
+from datumaro_openimages_plugin.rendering.writing import Refuse, missing_label
 from datumaro_openimages_plugin.tables.arrays import long_texts, text_bytes, to_arrow
 from datumaro_openimages_plugin.tables.rows import TableRows
 from datumaro_openimages_plugin.tables.tables import CsvTable
-from datumaro_openimages_plugin.writing.attribute_keys import AttributeKeys
-from datumaro_openimages_plugin.writing.row_batch import RowBatch, bytes_of_texts
-from datumaro_openimages_plugin.writing.row_places import RowPlaces
-from datumaro_openimages_plugin.writing.sinks import CsvSink, Sink, csv_line
-from datumaro_openimages_plugin.writing.writing import Refuse, missing_label
 
 __all__ = ["RowWriter"]
 

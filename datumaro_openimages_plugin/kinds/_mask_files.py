@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datumaro.util.os_util import make_file_name
 
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.errors import MissingFileError
 from datumaro_openimages_plugin.kinds.masks import encode_mask
+from datumaro_openimages_plugin.saving.target import MASKS_DIR, Replaced, Target
 from datumaro_openimages_plugin.sources.safe_names import unsafe_id
 from datumaro_openimages_plugin.sources.zips import InnerZips
-from datumaro_openimages_plugin.writing.layout import MASKS_DIR
-from datumaro_openimages_plugin.writing.target import Target
-
-if TYPE_CHECKING:
-    from datumaro_openimages_plugin.saving.old_dataset import OldDataset
 
 __all__ = ["MaskFiles"]
 
@@ -31,7 +27,7 @@ class MaskFiles:
         old: What is in the target, None where nothing is.
     """
 
-    def __init__(self, target: Target, old: OldDataset | None = None) -> None:
+    def __init__(self, target: Target, old: Replaced | None = None) -> None:
         self._target = target
         self._old = old
         self._used: dict[str, set[str]] = {}

@@ -23,11 +23,12 @@ import pyarrow.compute as pc
 from datumaro_openimages_plugin._host import DatasetItem, image_from_file, is_plain_file
 from datumaro_openimages_plugin.annotations.origin import ImportedFrom
 from datumaro_openimages_plugin.errors import OpenImagesError, SaveError
+from datumaro_openimages_plugin.files.files import DatasetFiles
+from datumaro_openimages_plugin.files.names import LISTS, SELECTIONS, UNREAD, FoundFile
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME
-from datumaro_openimages_plugin.saving.staging import PARTIAL, Staging
+from datumaro_openimages_plugin.saving.staging import Staging
 from datumaro_openimages_plugin.sources.archive import Folder
-from datumaro_openimages_plugin.sources.files import DatasetFiles
-from datumaro_openimages_plugin.sources.names import LISTS, SELECTIONS, UNREAD, FoundFile
+from datumaro_openimages_plugin.sources.safe_names import PARTIAL
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable, has_columns
 
 __all__ = ["OldDataset"]

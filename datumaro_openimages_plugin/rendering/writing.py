@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.annotations import extras
-from datumaro_openimages_plugin.writing.sinks import Sink
-from datumaro_openimages_plugin.writing.target import Target
-
-if TYPE_CHECKING:
-    from datumaro_openimages_plugin.saving.old_dataset import OldDataset
+from datumaro_openimages_plugin.rendering.sinks import Sink
+from datumaro_openimages_plugin.saving.target import Replaced, Target
 
 __all__ = ["KindWriter", "Refuse", "RowByRow", "Writing", "missing_label", "write_row"]
 
@@ -55,7 +52,7 @@ class Writing:
     refuse: Refuse
     lost: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
-    old: OldDataset | None = None
+    old: Replaced | None = None
 
     def label_name(self, annotation: Any) -> str:
         """The LabelName of an annotation.

@@ -9,9 +9,9 @@ from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
 from datumaro_openimages_plugin.annotations import extras
 from datumaro_openimages_plugin.annotations.shapes import is_outline
 from datumaro_openimages_plugin.kinds import boxes, masks
-from datumaro_openimages_plugin.writing.mask_files import MaskFiles
-from datumaro_openimages_plugin.writing.sinks import Sink
-from datumaro_openimages_plugin.writing.writing import Writing, write_row
+from datumaro_openimages_plugin.kinds._mask_files import MaskFiles
+from datumaro_openimages_plugin.rendering.sinks import Sink
+from datumaro_openimages_plugin.rendering.writing import Writing, write_row
 
 __all__ = ["MaskWriter"]
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import zipfile
-from typing import Protocol
+from typing import Any, Protocol
 
-__all__ = ["Target", "ZipTarget"]
+__all__ = ["ANNOTATIONS_DIR", "IMAGES_DIR", "MASKS_DIR", "Replaced", "Target", "ZipTarget"]
+
+#: Folders of an exported dataset.
+ANNOTATIONS_DIR, IMAGES_DIR, MASKS_DIR = "annotations", "images", "masks"
 
 
 class Target(Protocol):
@@ -18,6 +21,18 @@ class Target(Protocol):
 
     def add_file(self, src: str, rel: str, link: bool = False) -> None:
         """Places a copy of the file ``src``, a hard link if that is wanted and possible."""
+
+
+class Replaced(Protocol):
+    """The dataset that an export replaces, as those that write masks ask it."""
+
+    in_place: bool
+
+    def inside(self, path: str) -> str | None:
+        """A file's name in the dataset; None where it is not one of it."""
+
+    def moved_mask(self, reader: Any, rel: str) -> None:
+        """Takes note that the PNG that ``reader`` reads is ``rel`` from now on."""
 
 
 class ZipTarget:

@@ -8,8 +8,8 @@ from typing import Any
 from datumaro_openimages_plugin._host import AnnotationType, DatasetItem
 from datumaro_openimages_plugin.errors import AnnotationError
 from datumaro_openimages_plugin.kinds.relationships import ATTRIBUTE, IS, to_fields
-from datumaro_openimages_plugin.writing.sinks import Sink
-from datumaro_openimages_plugin.writing.writing import Writing, write_row
+from datumaro_openimages_plugin.rendering.sinks import Sink
+from datumaro_openimages_plugin.rendering.writing import Writing, write_row
 
 __all__ = ["RelationshipWriter"]
 

@@ -6,7 +6,7 @@ import fnmatch
 
 import pytest
 
-from datumaro_openimages_plugin.sources.names import PATTERNS, is_mask_place, recognise
+from datumaro_openimages_plugin.files.names import PATTERNS, is_mask_place, recognise
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 

@@ -11,11 +11,10 @@ import cv2
 from datumaro_openimages_plugin._host import DatasetItem, Image, encoded_bytes, is_plain_file
 from datumaro_openimages_plugin.errors import SaveError
 from datumaro_openimages_plugin.images.picture_headers import picture_size
-from datumaro_openimages_plugin.writing.layout import IMAGES_DIR
-from datumaro_openimages_plugin.writing.target import Target
+from datumaro_openimages_plugin.saving.target import IMAGES_DIR, Target
 
 if TYPE_CHECKING:
-    from datumaro_openimages_plugin.saving.old_dataset import OldDataset
+    from datumaro_openimages_plugin.files.old_dataset import OldDataset
 
 __all__ = ["ImageFiles", "item_size"]
 

@@ -1,0 +1,1 @@
+"""Annotations -> rows -> files of rows; what all kinds' writers are made of."""
