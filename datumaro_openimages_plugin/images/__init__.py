@@ -1,1 +1,1 @@
-"""Ids, subsets, sizes and pictures."""
+"""Ids, subsets and sizes of images."""

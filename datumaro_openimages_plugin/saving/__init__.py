@@ -1,1 +1,1 @@
-"""All or nothing: one dataset in the place of another."""
+"""All or nothing: one folder in the place of another."""

@@ -1,1 +1,1 @@
-"""Which files a dataset has, and opening them."""
+"""Opening the files of a dataset: from a folder, a zip, or packed."""
