@@ -91,10 +91,13 @@ class RowText:
         starts, stops = offsets[rows], offsets[rows + 1]
         base, end = int(starts.min()), int(stops.max())
         if end - base > max(_BLOCK, 4 * int((stops - starts).sum())):
+            # Those that follow one another, such as an image's, are read together.
+            first = np.flatnonzero(np.append(True, starts[1:] != stops[:-1]))
+            last = np.append(first[1:], len(rows)) - 1
+            places = zip(starts[first].tolist(), stops[last].tolist(), strict=True)
+            data = b"".join([self._read_at(start, stop - start) for start, stop in places])
             sizes = stops - starts
-            places = zip(starts.tolist(), sizes.tolist(), strict=True)
             stops = np.cumsum(sizes)
-            data = b"".join([self._read_at(start, size) for start, size in places])
             return RowSpans(data, stops - sizes, stops)
         return RowSpans(self._read_at(base, end - base), starts - base, stops - base)
 

@@ -9,6 +9,7 @@ import pytest
 
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.sources.archive import Folder
+from datumaro_openimages_plugin.tables import row_text
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable
 
 COLUMNS = [
@@ -31,6 +32,20 @@ def fail(error):
 
 def many(count):
     return [f"id{n // 7},s{n},/m/{n % 300},{n / 1000}\n" for n in range(count)]
+
+
+@pytest.mark.parametrize("block", [1, 1 << 20])
+@pytest.mark.parametrize(
+    "rows", [[0], [5, 6, 7], [0, 1, 40, 41, 42, 99], [99, 3, 2, 3, 3, 4, 50], range(0, 100, 9), []]
+)
+def test_the_bytes_of_some_rows(rows, block, tmp_path, monkeypatch):
+    monkeypatch.setattr(row_text, "_BLOCK", block)
+    lines = many(100)
+    lines[40:42] = ["\n", 'id5,"a\nb",/m/1,0\r\n']
+    table = opened(tmp_path, HEADER + "".join(lines))
+    there = [line.encode().rstrip() for line in lines if line != "\n"]
+    chosen = [row for row in rows if row < table.count]
+    assert table.raws(np.array(chosen, int)) == [there[row] for row in chosen]
 
 
 def test_a_table_of_many_batches(tmp_path):
