@@ -7,6 +7,7 @@
         ├── FormatError            a file's content is not what the format allows   (ValueError)
         │   └── UndefinedLabelError   a row names a class that no class list has
         ├── UnsafePathError        a name that would leave the dataset's folder     (ValueError)
+        ├── DatasetMissingError    there is no dataset at a path (Datumaro's DatasetNotFoundError)
         ├── MissingFileError       a file that the data names is not there   (FileNotFoundError)
         ├── OptionError            an option has a value that it cannot have        (ValueError)
         ├── DownloadError          a file cannot be had from a server               (OSError)
@@ -22,10 +23,11 @@ from __future__ import annotations
 from typing import Any
 
 from datumaro.cli.util.errors import CliException
-from datumaro.components.errors import DatasetError
+from datumaro.components.errors import DatasetError, DatasetNotFoundError
 
 __all__ = [
     "AnnotationError",
+    "DatasetMissingError",
     "DownloadError",
     "FormatError",
     "MissingFileError",
@@ -59,7 +61,7 @@ class OpenImagesError(DatasetError, CliException):
         image_id: str | None = None,
         value: Any = None,
     ) -> None:
-        super().__init__(message)
+        Exception.__init__(self, message)  # some of Datumaro's take other arguments
         self.message = message
         self.file = file
         self.row = row
@@ -106,6 +108,18 @@ class UndefinedLabelError(FormatError):
 
 class UnsafePathError(OpenImagesError, ValueError):
     """A name found in the data would leave the dataset's folder or cannot be a file name."""
+
+
+class DatasetMissingError(OpenImagesError, DatasetNotFoundError):
+    """There is no dataset of this format where one was looked for."""
+
+    # Those of Datumaro's error want fields that differ between its generations.
+    __eq__, __hash__, __repr__ = Exception.__eq__, Exception.__hash__, Exception.__repr__
+
+    @property
+    def path(self) -> str | None:
+        """Where that was, as Datumaro's own error has it."""
+        return self.file
 
 
 class MissingFileError(OpenImagesError, FileNotFoundError):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from datumaro.components.errors import MediaTypeError
+from datumaro.components.errors import DatasetNotFoundError, MediaTypeError
 from datumaro.components.format_detection import (
     FormatDetectionConfidence,
     FormatDetectionContext,
@@ -33,7 +33,13 @@ from datumaro_openimages_plugin._host import (
     LabelCategories,
     untouched_source,
 )
-from datumaro_openimages_plugin.errors import AnnotationError, FormatError, SaveError
+from datumaro_openimages_plugin.errors import (
+    AnnotationError,
+    DatasetMissingError,
+    FormatError,
+    OptionError,
+    SaveError,
+)
 from datumaro_openimages_plugin.files.layout import NAMES, OpenImagesPath
 from datumaro_openimages_plugin.sources.archive import is_zip, open_source
 
@@ -281,6 +287,24 @@ class OpenImagesImporter(Importer):  # type: ignore[misc]
 
         found = DatasetFiles(open_source(path)).has_table()
         return [{"url": path, "format": NAME}] if found else []
+
+    def __call__(self, path: str, **options: Any) -> Any:
+        """The dataset at ``path`` with the options of its import, as Datumaro asks for it.
+
+        Raises:
+            DatasetMissingError: There is none. `datum` prints this as one line, where it has a
+                traceback for its own error.
+        """
+        try:
+            return super().__call__(path, **options)
+        except DatasetNotFoundError:
+            reason = "there is no such folder or zip"
+        if os.path.isdir(path) or (os.path.exists(path) and is_zip(path)):
+            reason = "no file here has a name that Open Images uses; give the folder that holds "
+            reason += "the annotations"
+        elif os.path.exists(path):
+            reason = "is neither a folder nor a zip"
+        raise DatasetMissingError(reason, file=path)
 
     @classmethod
     def get_file_extensions(cls) -> list[str]:

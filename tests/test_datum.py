@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import pickle
 import shutil
 from pathlib import Path
 
 import pytest
 from datumaro.cli import __main__ as cli
+from datumaro.components.dataset import Dataset
 from datumaro.components.environment import Environment
+from datumaro.components.errors import DatasetNotFoundError
 
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
@@ -202,6 +205,37 @@ def test_help_of_the_export_is_ours(datum, capsys):
 
 def test_the_class_in_use_is_ours():
     assert Environment().extractors["open_images"] is OpenImagesExtractor
+
+
+# Datasets that are not there
+
+
+@pytest.mark.parametrize("format", ["open_images", "open_images_coco"])
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("nowhere", "there is no such folder or zip"),
+        ("folder", "no file here has a name that Open Images uses; give the folder that holds the"),
+        ("note.txt", "is neither a folder nor a zip"),
+        ("damaged.zip", "not a readable zip, perhaps cut short"),
+    ],
+)
+def test_a_wrong_path_is_told_in_one_line(wrong, reason, format, in_tmp, caplog):
+    (in_tmp / "folder").mkdir()
+    for name in ("note.txt", "folder/note.txt", "damaged.zip"):
+        (in_tmp / name).write_text("note")
+    assert cli.main(["convert", "-if", format, "-i", wrong, "-f", "coco", "-o", "out"]) == 1
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert f"{wrong}: {reason}" in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
+def test_a_wrong_path_in_python(in_tmp):
+    with pytest.raises(DatasetNotFoundError) as caught:
+        Dataset.import_from("nowhere", "open_images")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.path) == ("nowhere: there is no such folder or zip", "nowhere")
+    assert "no such folder" in repr(again) and len({again, caught.value, again}) == 2
 
 
 # Damaged files
