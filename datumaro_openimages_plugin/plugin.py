@@ -84,6 +84,7 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
     Raises:
         NotADirectoryError: ``path`` is neither a folder nor a zip.
         FormatError: A file is damaged as a whole.
+        OptionError: An option has a value that it cannot have.
     """
 
     NAME = NAME
@@ -106,7 +107,10 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         if not os.path.isdir(path) and not is_zip(path):
             raise NotADirectoryError(errno.ENOTDIR, "Can't find dataset directory", path)
         if not (image_meta is None or isinstance(image_meta, (Mapping, str))):
-            raise TypeError("image_meta must be None, a mapping id -> (height, width), or a name")
+            raise OptionError(
+                "image_meta must be None, a mapping id -> (height, width), or a file's name",
+                value=image_meta,
+            )
         self._stream = stream
         self._policy = None if ctx is None else ctx.error_policy
         self._error: FormatError | None = None

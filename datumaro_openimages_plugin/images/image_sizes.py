@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
+import operator
 import shlex
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
-from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.errors import FormatError, OptionError
 from datumaro_openimages_plugin.tables.arrays import texts_to_arrow, to_numpy
 from datumaro_openimages_plugin.tables.lent import batches
 
-__all__ = ["SizeTable", "image_meta_from_text", "image_meta_line"]
+__all__ = ["SizeTable", "image_meta_from_mapping", "image_meta_from_text", "image_meta_line"]
 
 _LONGEST_SIDE = (1 << 31) - 1  # sizes are kept in 32 bits
 
@@ -108,15 +110,49 @@ def image_meta_from_text(data: bytes, file: str) -> Mapping[str, tuple[int, int]
             if not fields:
                 continue
             # Surplus fields are left for later versions of the format.
-            height, width = int(fields[1]), int(fields[2])
-            if not (0 < height <= _LONGEST_SIDE and 0 < width <= _LONGEST_SIDE):
-                raise ValueError
+            sizes[fields[0]] = _side(int(fields[1])), _side(int(fields[2]))
         except (ValueError, IndexError):
             raise FormatError(
                 "expected: name, height and width in pixels", file=file, row=number, value=line
             ) from None
-        sizes[fields[0]] = height, width
     return sizes
+
+
+def image_meta_from_mapping(given: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Reads the import option ``image_meta``: image id -> (height, width) in pixels.
+
+    Raises:
+        OptionError: A size is not two positive whole numbers.
+    """
+    sizes: dict[str, tuple[int, int]] = {}
+    for name, size in given.items():
+        try:
+            if len(size) != 2:
+                raise ValueError
+            sizes[str(name)] = _side(size[0]), _side(size[1])
+        except (TypeError, ValueError, LookupError):
+            raise OptionError(
+                "image_meta needs (height, width), two whole numbers of pixels from 1; correct "
+                "it, or leave the image out if its size is not known",
+                image_id=str(name),
+                value=size,
+            ) from None
+    return sizes
+
+
+def _side(value: Any) -> int:
+    """A height or a width in pixels.
+
+    Raises:
+        TypeError: It is no whole number.
+        ValueError: No picture is so small or so large.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError
+    side = operator.index(value)
+    if not 0 < side <= _LONGEST_SIDE:
+        raise ValueError
+    return side
 
 
 def _lines(text: str) -> Iterator[str]:

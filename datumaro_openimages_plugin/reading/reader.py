@@ -20,11 +20,14 @@ from datumaro_openimages_plugin._host import (
 from datumaro_openimages_plugin.annotations import extras
 from datumaro_openimages_plugin.annotations.origin import ImportedFrom
 from datumaro_openimages_plugin.classes.classes import categories_from_classes, unique_display_names
-from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.errors import FormatError, MissingFileError
 from datumaro_openimages_plugin.files.files import DatasetFiles
 from datumaro_openimages_plugin.files.names import LISTS, FoundFile
 from datumaro_openimages_plugin.files.read_classes import read_classes
-from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text
+from datumaro_openimages_plugin.images.image_sizes import (
+    image_meta_from_mapping,
+    image_meta_from_text,
+)
 from datumaro_openimages_plugin.images.images import Images
 from datumaro_openimages_plugin.kinds import KINDS, KINDS_BY_NAME, _extra_column
 from datumaro_openimages_plugin.kinds._kind import Kind, Labels
@@ -259,12 +262,19 @@ class Reader:
         self, image_meta: Mapping[str, tuple[int, int]] | str | None
     ) -> Mapping[str, tuple[int, int]]:
         if isinstance(image_meta, str):
-            return image_meta_from_text(self._source.read(image_meta), image_meta)
+            try:
+                data = self._source.read(image_meta)
+            except (FileNotFoundError, IsADirectoryError, KeyError):
+                raise MissingFileError(
+                    "image_meta names a file that the dataset's folder does not have",
+                    file=image_meta,
+                ) from None
+            return image_meta_from_text(data, image_meta)
         found: Mapping[str, tuple[int, int]] = {}
         for file in self.files.best("images_meta")[:1]:
             found = image_meta_from_text(read_unpacked(self._source, file.name), file.name)
         # CVAT gives the sizes that it knows; it looks for the file in one place only.
-        return {**found, **image_meta} if image_meta else found
+        return {**found, **image_meta_from_mapping(image_meta)} if image_meta else found
 
     # What is here
 
