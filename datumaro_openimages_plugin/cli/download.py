@@ -106,11 +106,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _choice(args: argparse.Namespace) -> Choice:
     from datumaro_openimages_plugin.download.download import Choice
+    from datumaro_openimages_plugin.errors import FormatError
 
     ids = None
     if args.ids is not None:
-        with open(args.ids, encoding="utf-8") as file:
-            ids = tuple(line.strip() for line in file if line.strip())
+        try:
+            with open(args.ids, encoding="utf-8-sig") as file:
+                ids = tuple(line.strip() for line in file if line.strip())
+        except UnicodeDecodeError:
+            raise FormatError(
+                "is no text of ids, one a line; save it as UTF-8", file=args.ids
+            ) from None
     return Choice(
         kinds=tuple(kind.replace("-", "_") for kind in args.kinds),
         subsets=tuple(args.subsets),

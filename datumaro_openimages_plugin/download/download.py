@@ -13,6 +13,7 @@ from datumaro_openimages_plugin.download.many import Fetched, fetch_all
 from datumaro_openimages_plugin.download.published import (
     ANNOTATIONS_URL,
     Published,
+    check_mirror,
     chosen,
     image_url,
     published_files,
@@ -73,7 +74,12 @@ class Downloaded:
 
 
 def planned(choice: Choice, folder: str, base_url: str | None = None) -> list[Wanted]:
-    """The files that a choice needs for sure: its tables, and its archives if all are wanted."""
+    """The files that a choice needs for sure: its tables, and its archives if all are wanted.
+
+    Raises:
+        OptionError: There is no such kind, subset or version, or ``base_url`` is no address.
+    """
+    check_mirror(base_url)
     files = chosen(choice.kinds, choice.subsets, choice.version)
     if not choice.narrows:
         files += _archives(choice)
@@ -106,11 +112,13 @@ def download(
         pause_s: The first pause between attempts.
 
     Raises:
-        OptionError: There is no such kind, subset, version, class or id.
+        OptionError: There is no such kind, subset, version, class or id, or ``base_url`` is no
+            address.
         OSError: Something cannot be written.
     """
     from datumaro_openimages_plugin.download.selection import safe_ids
 
+    check_mirror(base_url)
     if choice.ids is not None:
         safe_ids(choice.ids)
     result = Downloaded()
@@ -206,6 +214,6 @@ def _pictures(
 
 
 def _wanted(file: Published, folder: str, base_url: str | None) -> Wanted:
-    base = (base_url or ANNOTATIONS_URL).rstrip("/")
+    base = (ANNOTATIONS_URL if base_url is None else base_url).rstrip("/")
     path = os.path.join(folder, *file.target.split("/"))
     return Wanted(f"{base}/{file.path}", path, file.size, file.checksum)

@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib import resources
+from urllib.parse import urlsplit
 
 from datumaro_openimages_plugin.errors import OptionError
 
@@ -21,6 +22,7 @@ __all__ = [
     "SUBSETS",
     "VERSIONS",
     "Published",
+    "check_mirror",
     "chosen",
     "image_url",
     "published_files",
@@ -134,6 +136,26 @@ def _check(names: Collection[str], known: Collection[str], what: str) -> None:
     for name in names:
         if name not in known:
             raise OptionError(f"{what} are {', '.join(known)}", value=name)
+
+
+def check_mirror(base_url: str | None) -> None:
+    """Sees that files can be below the address of a mirror; None is the dataset's own.
+
+    Raises:
+        OptionError: It is no address of a server.
+    """
+    if base_url is None:
+        return
+    try:
+        parts = urlsplit(base_url)
+        host = parts.hostname and parts.port != 0  # asking for a port that is none raises
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise OptionError(
+            "the base URL is no address of a server; give one such as http://mirror.example/oi",
+            value=base_url,
+        )
 
 
 def image_url(image_id: str, subset: str, base_url: str | None) -> str:

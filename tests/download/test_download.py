@@ -260,6 +260,28 @@ def test_a_list_connects_to_nothing(mirror, tmp_path, capsys):
     assert not mirror.requests and not (tmp_path / "oi").exists()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("nonsense", "", "ftp://host/x", "file:///x", "http://", "http://h:port", "http://["),
+        *("/a/b", "//host", "http://h/x?y", "http://h/#x"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [(), ("--list",)])
+def test_a_mirror_that_is_none(url, arguments, mirror, tmp_path, capsys):
+    assert command(mirror, tmp_path / "oi", "--kinds", "boxes", "--base-url", url, *arguments) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("datum-openimages download: the base URL is no address of a server")
+    assert not said.out and not (tmp_path / "oi").exists()
+
+
+def test_a_file_of_ids_that_is_no_text(mirror, tmp_path, capsys):
+    path = tmp_path / "ids.png"
+    path.write_bytes(b"\x89PNG\xff")
+    assert command(mirror, tmp_path / "oi", "--kinds", "boxes", "--ids", str(path)) == 2
+    assert "ids.png: is no text of ids, one a line" in capsys.readouterr().err
+
+
 # The table of published files
 
 
