@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from datumaro_openimages_plugin.cli.common import (
@@ -56,6 +56,7 @@ def collect(files: DatasetFiles, *, quiet: bool = True) -> dict[str, Any]:
     """
     from datumaro_openimages_plugin.files.read_classes import read_classes
     from datumaro_openimages_plugin.images.image_sizes import image_meta_from_text
+    from datumaro_openimages_plugin.sources.packed import read_unpacked
 
     tables = files.known()
     described = [
@@ -63,8 +64,9 @@ def collect(files: DatasetFiles, *, quiet: bool = True) -> dict[str, Any]:
         for file, used in progress(tables, "reading", quiet=quiet, total=len(tables))
     ]
     classes = read_classes(files)
-    metas = files.best("images_meta")[:1]
-    sizes = image_meta_from_text(files.source.read(metas[0].name), metas[0].name) if metas else {}
+    sizes: Mapping[str, tuple[int, int]] = {}
+    for file in files.best("images_meta")[:1]:
+        sizes = image_meta_from_text(read_unpacked(files.source, file.name), file.name)
     images, masks = files.media_names()
     return {
         "dataset": files.source.root,

@@ -89,15 +89,12 @@ def usage_of(path: str) -> Usage:
     Raises:
         FormatError: Something of the dataset cannot be read.
     """
-    from datumaro_openimages_plugin.files.files import DatasetFiles
-    from datumaro_openimages_plugin.files.read_classes import read_classes
     from datumaro_openimages_plugin.plugin import OpenImagesExtractor
-    from datumaro_openimages_plugin.sources.archive import open_source
 
     dataset = OpenImagesExtractor(path, kinds=ROWS)
     (categories,) = dataset.categories().values()
     names = tuple(category.name for category in categories)
-    usage = Usage(names, unique_display_names(read_classes(DatasetFiles(open_source(path)))))
+    usage = Usage(names, unique_display_names(dataset.reader().classes))
     for item in dataset:
         for annotation in item.annotations:
             kind = SHAPES.get(annotation.type.name)

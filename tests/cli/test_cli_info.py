@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -62,6 +63,12 @@ def test_a_zip_tells_the_same(root, tmp_path):
     one, other = info(root), info(Path(archive))
     assert one.pop("dataset") != other.pop("dataset")
     assert one == other
+
+
+def test_a_packed_list_of_sizes(root):
+    data = gzip.compress(b"a 20 40\nb 7 13\n")
+    (root / "annotations/images.meta.gz").write_bytes(data)
+    assert info(root)["sizes_in_images_meta"] == 2
 
 
 def test_text_and_json(root, capsys):

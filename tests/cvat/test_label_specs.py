@@ -236,6 +236,14 @@ def test_the_command_makes_labels_and_checks_them(dataset, tmp_path, capsys):
     assert "label '/m/0': is missing (Zero)" in capsys.readouterr().out
 
 
+def test_the_command_says_once_that_there_are_several_lists(dataset, tmp_path, caplog):
+    lists = tmp_path / "in/annotations/class-descriptions-boxable.csv"
+    lists.write_text(oi_files.CLASSES)
+    caplog.set_level("INFO")
+    assert main(["labels", dataset]) == 0
+    assert caplog.text.count("several lists of classes") == 1
+
+
 def test_the_command_checks_xml(dataset, tmp_path, capsys):
     path = tmp_path / "annotations.xml"
     path.write_text(XML)
