@@ -6,10 +6,13 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.parts.order import Order, order_path
+
+if TYPE_CHECKING:
+    from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
 __all__ = ["Transform", "convert_part"]
 
@@ -68,7 +71,8 @@ def convert_part(
         dataset.transform(name, **arguments)
     options = {**(export or {}), "save_image_meta": True}
     dataset.export(folder, "open_images", **options)
-    ids, subsets = _images(dataset)
+    known = None if transforms else _images_read(extractor)
+    ids, subsets = known or _images(dataset)
     names = sorted(set(subsets))
     numbers = extractor.numbers_before
     Order(
@@ -80,6 +84,15 @@ def convert_part(
         bool((export or {}).get("save_image_meta")),
     ).write(folder)
     return folder
+
+
+def _images_read(extractor: OpenImagesExtractor) -> tuple[list[str], list[str]] | None:
+    """What `_images` gives for what was read, without items; None if Datumaro changes ids."""
+    images = extractor.reader().images
+    ids = images.ids.to_pylist()
+    if any("\\" in image_id for image_id in ids):
+        return None
+    return ids, [images.subset_names[code] for code in images.subset_codes.tolist()]
 
 
 def _images(dataset: Iterable[Any]) -> tuple[list[str], list[str]]:

@@ -16,7 +16,7 @@ from oi_files import BOX_HEADER, base_files, base_media, image_list, write
 
 from datumaro_openimages_plugin import register
 from datumaro_openimages_plugin.errors import FormatError, SaveError
-from datumaro_openimages_plugin.parts import convert_part, merge_parts
+from datumaro_openimages_plugin.parts import convert, convert_part, merge_parts
 from datumaro_openimages_plugin.parts.order import Order, order_path
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
@@ -172,6 +172,25 @@ def test_a_complete_part_is_not_made_again(tmp_path, monkeypatch):
     first = content(folder)
     convert_part(source, folder, (1, 2))
     assert content(folder) != first
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_items_are_not_made_again_to_know_their_ids(turned, tmp_path, monkeypatch):
+    """Unless Datumaro changes ids: it turns backslashes around."""
+    source = ROOT / "assets/cvat_layout"
+    if turned:
+        source = write(tmp_path / "in", {"images.csv": image_list(("a", "t"), ("x\\b", "t"))})
+    asked, ask = [], convert._images
+    monkeypatch.setattr(convert, "_images", lambda dataset: asked.append(1) or ask(dataset))
+    for folder, transforms in (("read", []), ("made", [("rename", {"regex": "|-|-|"})])):
+        folder = str(tmp_path / folder)
+        convert_part(str(source), folder, (0, 1), transforms=transforms)
+    first, second = (Order.read(str(tmp_path / folder)) for folder in ("read", "made"))
+    assert (first.ids, first.subsets, first.subset_codes) == (
+        second.ids, second.subsets, second.subset_codes
+    )  # fmt: skip
+    assert ("x/b" in first.ids) == turned
+    assert len(asked) == 1 + turned
 
 
 def test_a_part_that_is_not_complete_is_refused(tmp_path):
