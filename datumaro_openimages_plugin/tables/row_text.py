@@ -8,6 +8,7 @@ import io
 import os
 import re
 import weakref
+from array import array
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -233,18 +234,22 @@ _FIELD = re.compile(rb'(?:"[^"]*(?:""[^"]*)*(?:"|\Z))?[^,\r\n]*(,|\r\n|\r|\n|\Z)
 def _starts_one_by_one(file: BinaryIO, start: int) -> np.ndarray:
     """What `row_starts` gives, field by field: for files with quotes where none belong."""
     file.seek(start)
-    body = file.read()
-    starts = [0]
-    at = 0
-    while at < len(body):
-        field = _FIELD.match(body, at)
-        assert field is not None  # the pattern matches any text
-        at = field.end()
-        if field[1] != b",":
-            starts.append(at)
-    if starts[-1] != at:  # the last row ends in a comma
-        starts.append(at)
-    return np.array(starts, np.int64) + start
+    starts = array("q", [start])
+    base, at, body, block = start, 0, b"", b"-"
+    while block:
+        block = file.read(max(_STARTS_BLOCK, len(body) - at))
+        base, at, body = base + at, 0, body[at:] + block
+        while at < len(body):
+            field = _FIELD.match(body, at)
+            assert field is not None  # the pattern matches any text
+            if block and field.end() == len(body):
+                break  # it may go on in the next block
+            at = field.end()
+            if field[1] != b",":
+                starts.append(base + at)
+    if starts[-1] != base + at:  # the last row ends in a comma
+        starts.append(base + at)
+    return np.array(starts, np.int64)
 
 
 def _without_empty(file: BinaryIO, starts: np.ndarray) -> np.ndarray:

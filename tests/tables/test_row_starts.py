@@ -53,6 +53,29 @@ def test_random_texts_have_the_rows_that_arrow_sees(monkeypatch):
     assert compared > 100 and odd > 30
 
 
+@pytest.mark.parametrize("block", [1, 2, 5, 100])
+def test_blocks_of_any_size_give_the_same_rows(block, monkeypatch):
+    random_ = random.Random(block)
+    for _ in range(500):
+        data = "".join(random_.choices('ab,",\n\r', k=random_.randint(0, 30))).encode()
+        whole = row_text._starts_one_by_one(io.BytesIO(b"x\n" + data), 2).tolist()
+        monkeypatch.setattr(row_text, "_STARTS_BLOCK", block)
+        assert row_text._starts_one_by_one(io.BytesIO(b"x\n" + data), 2).tolist() == whole, data
+        monkeypatch.undo()
+
+
+def test_a_file_with_odd_quotes_is_read_piece_by_piece(monkeypatch):
+    monkeypatch.setattr(row_text, "_STARTS_BLOCK", 1000)
+    data = b'5" disk,' * 100 + b"\n"
+
+    class Counting(io.BytesIO):
+        def read(self, size=-1):
+            assert 0 <= size <= 2000
+            return super().read(size)
+
+    assert len(row_starts(Counting(data * 50), 0)) == 51
+
+
 @pytest.mark.parametrize("author", ['5" disk', 'Ann "B', '"Ann" B', "Ann\rBo"], ids=ascii)
 def test_a_quote_in_a_field_without_quotes(author, tmp_path):
     """Such rows load, so each must come back as itself and not as its neighbours."""
