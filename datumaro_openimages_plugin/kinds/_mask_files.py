@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from datumaro.util.os_util import make_file_name
 
 from datumaro_openimages_plugin._host import DatasetItem
 from datumaro_openimages_plugin.errors import MissingFileError
+from datumaro_openimages_plugin.kinds._used_names import UsedNames
 from datumaro_openimages_plugin.kinds.masks import encode_mask
 from datumaro_openimages_plugin.saving.target import MASKS_DIR, Replaced, Target
 from datumaro_openimages_plugin.sources.safe_names import unsafe_id
@@ -30,7 +32,7 @@ class MaskFiles:
     def __init__(self, target: Target, old: Replaced | None = None) -> None:
         self._target = target
         self._old = old
-        self._used: dict[str, set[str]] = {}
+        self._used: defaultdict[str, UsedNames] = defaultdict(UsedNames)  # by subset
         self.missing = 0
 
     def place(
@@ -100,23 +102,22 @@ class MaskFiles:
     def _name(
         self, item: DatasetItem, label: str, fields: Mapping[str, str], old: Mapping[str, str]
     ) -> str:
-        used = self._used.setdefault(item.subset, set())
+        used = self._used[item.subset]
         name = None
         if old:
             same = old["ImageID"] == item.id and old["LabelName"].strip() == label
             name = old["MaskPath"] if same and old.get("BoxID") == fields["BoxID"] else None
             if name is not None and (unsafe_id(name) or "/" in name or "\\" in name):
                 name = None
-        if name is None or name.casefold() in used:
+        if name is None or not used.take(name):
             name = self._new_name(item.id, label, fields["BoxID"], used)
-        used.add(name.casefold())
         return name
 
     @staticmethod
-    def _new_name(image_id: str, label: str, box_id: str, used: set[str]) -> str:
-        """The published pattern, numbered where another mask has the name already."""
+    def _new_name(image_id: str, label: str, box_id: str, used: UsedNames) -> str:
+        """Takes a name: the published pattern, numbered where another mask has the name already."""
         stem = f"{make_file_name(image_id)[:_LONGEST]}_{make_file_name(label)[:_LONGEST]}_{box_id}"
         name, number = f"{stem}.png", 1
-        while name.casefold() in used:
+        while not used.take(name):
             name, number = f"{stem}_{number}.png", number + 1
         return name

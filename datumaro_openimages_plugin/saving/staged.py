@@ -23,12 +23,14 @@ _NEW = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _TWICE = "two files of the dataset would have this name"
+_FEW = 1000  # names of files that are still to be written
 
 
 class StagedFiles:
     """A folder being written, beside or in the one it replaces.
 
-    Names are relative, with forward slashes. No name is staged twice, and none leaves the folder.
+    Names are relative, with forward slashes. No name is staged twice, and none leaves the folder:
+    the folder itself knows which names there are, so that millions of them need no memory.
 
     Args:
         target: The folder to be, which may exist.
@@ -43,7 +45,8 @@ class StagedFiles:
         self.root = ""
         self._spelled = os.path.abspath(target)
         self._made = {""}  # folders that are staged
-        self._staged: set[str] = set()
+        self._promised: set[str] = set()  # names to write to; some of them may be written by now
+        self._most_promised = _FEW
         self._inner: dict[str, str | None] = {}  # folder of a source -> its name in the target
         self._shares_blocks = True  # until the file system refuses
 
@@ -54,7 +57,14 @@ class StagedFiles:
             UnsafePathError: The name would leave the folder, or is none on some system.
             SaveError: A file of that name is staged already.
         """
-        return self._path(rel, _NEW)
+        path = self._new_path(rel, _NEW)
+        if os.path.lexists(path):
+            raise SaveError(_TWICE, file=rel)
+        self._promised.add(rel)
+        if len(self._promised) > self._most_promised:
+            self._promised = {name for name in self._promised if not self._is_written(name)}
+            self._most_promised = _FEW + 2 * len(self._promised)
+        return path
 
     def keep(self, rel: str) -> None:
         """Carries the file ``rel`` of the target over: a link, else shared blocks, else a copy.
@@ -93,12 +103,15 @@ class StagedFiles:
 
     def is_staged(self, rel: str) -> bool:
         """Whether a file of this name is staged."""
-        return rel in self._staged
+        return rel in self._promised or self._is_written(rel)
+
+    def _is_written(self, rel: str) -> bool:
+        return os.path.lexists(os.path.join(self.root, rel))
 
     def discard(self, rel: str) -> None:
         """Takes back a file that is staged."""
         os.remove(os.path.join(self.root, rel))
-        self._staged.discard(rel)
+        self._promised.discard(rel)
 
     def keep_rest(self, is_ours: Callable[[str], bool]) -> None:
         """Carries over what else is in the target: files, links as links, empty folders.
@@ -124,7 +137,7 @@ class StagedFiles:
                     continue
                 if linked or entry.is_dir(follow_symlinks=False):
                     pending.append(rel)
-                elif rel not in self._staged and not is_ours(rel):
+                elif rel not in self._promised and not is_ours(rel):
                     self._keep_foreign(rel)
 
     def _keep_foreign(self, rel: str) -> None:
@@ -133,24 +146,20 @@ class StagedFiles:
             self.keep(rel)
         elif os.path.isdir(to):
             raise SaveError("is a file where a folder has to be; move it away", file=rel)
-        # Else the file system does not tell its name from that of a staged one.
+        # Else it is staged, or the file system does not tell its name from that of a staged one.
 
     def _has_same(self, src: str, rel: str) -> bool:
         staged = os.path.join(self.root, rel)
-        return rel in self._staged and filecmp.cmp(src, staged, shallow=False)
+        return os.path.lexists(staged) and filecmp.cmp(src, staged, shallow=False)
 
     def _placed(
         self, src: str, rel: str, unsafe: re.Pattern[str], place: Callable[[str, str], None]
     ) -> None:
         to = self._new_path(rel, unsafe)
         try:
-            place(src, to)
-        except FileExistsError:  # the file system does not tell the two names apart
-            self._staged.discard(rel)
+            place(src, to)  # which makes a new file or none
+        except FileExistsError:
             raise SaveError(_TWICE, file=rel) from None
-        except BaseException:
-            self._staged.discard(rel)
-            raise
 
     def _carry(self, src: str, to: str) -> None:
         if not _system.link(src, to):
@@ -160,13 +169,6 @@ class StagedFiles:
     def _copy(self, src: str, to: str) -> None:
         self._shares_blocks = _system.copy(src, to, self._shares_blocks)
 
-    def _path(self, rel: str, unsafe: re.Pattern[str]) -> str:
-        path = self._new_path(rel, unsafe)
-        if os.path.lexists(path):
-            self._staged.discard(rel)
-            raise SaveError(_TWICE, file=rel)
-        return path
-
     def _new_path(self, rel: str, unsafe: re.Pattern[str]) -> str:
         folder, slash, name = rel.rpartition("/")
         if unsafe.fullmatch(name) or (slash and not folder):
@@ -175,9 +177,8 @@ class StagedFiles:
             if any(unsafe.fullmatch(part) for part in folder.split("/")):
                 raise UnsafePathError("this cannot be the name of a file in a dataset", value=rel)
             self._make_folder(folder)
-        if rel in self._staged:
+        if rel in self._promised:
             raise SaveError(_TWICE, file=rel)
-        self._staged.add(rel)
         return os.path.join(self.root, rel)
 
     def _make_folder(self, folder: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from datumaro_openimages_plugin.errors import OpenImagesError, SaveError, UnsafePathError
-from datumaro_openimages_plugin.saving import _system
+from datumaro_openimages_plugin.saving import _system, staged
 from datumaro_openimages_plugin.saving.journal import Workspace
 from datumaro_openimages_plugin.saving.staging import Staging, recover
 from datumaro_openimages_plugin.sources.safe_names import PARTIAL
@@ -190,7 +190,9 @@ def test_names_that_the_file_system_takes_for_one(tmp_path, link):
         Path(staging.root, "A.jpg").write_text("it was staged as a.jpg")
         with pytest.raises(SaveError, match="two files"):
             staging.add_file(str(source), "A.jpg", link)
-        assert not staging.is_staged("A.jpg")
+        staging.discard("A.jpg")
+        staging.add_file(str(source), "A.jpg", link)
+        assert staging.is_staged("A.jpg")
 
 
 def test_linked_images(tmp_path, way):
@@ -312,6 +314,22 @@ def test_no_name_twice(tmp_path):
         with pytest.raises(SaveError, match="two files"):
             staging.path("a")
     assert files(target) == {"note": "mine"}
+
+
+def test_names_of_many_files_are_not_kept_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(staged, "_FEW", 5)
+    with Staging(str(tmp_path / "data")) as staging:
+        unwritten = [f"not/{number}" for number in range(9)]
+        for number in range(100):
+            Path(staging.path(f"a/{number}")).touch()
+            if number < 9:
+                staging.path(unwritten[number])
+            assert len(staging._promised) <= 5 + 2 * 10
+        for rel in [f"a/{number}" for number in range(100)] + unwritten:
+            assert staging.is_staged(rel)
+            with pytest.raises(SaveError, match="two files"):
+                staging.path(rel)
+    assert len(files(tmp_path / "data")) == 100
 
 
 # Failures
