@@ -341,8 +341,8 @@ class OpenImagesExporter(Exporter):  # type: ignore[misc]
         zip: Whether everything goes into one zip, ``<save_dir>/<name of save_dir>.zip``.
         save_image_meta: Whether ``images.meta`` is written even without boxes and masks.
         link_media: Whether untouched pictures become hard links rather than copies.
-        keep_attributes: Whether attributes of labels, boxes and masks that have no column of
-            their own, and their groups, go to a column ``Extra``; an import takes them back.
+        keep_attributes: Whether attributes of items, labels, boxes, masks and points that have no
+            column of their own, and groups, go to a column ``Extra``; an import takes them back.
         overwrite: Whether another Open Images dataset in ``save_dir`` is replaced; else the export
             refuses. Saving a dataset where it came from is no overwriting.
         options: What every exporter of Datumaro takes.

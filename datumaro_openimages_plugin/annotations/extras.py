@@ -38,6 +38,7 @@ IMAGE = {
     "original_md5": "OriginalMD5",
     "thumbnail_300k_url": "Thumbnail300KURL",
     "rotation": "Rotation",
+    EXTRA_ATTRIBUTE: EXTRA_COLUMN,
 }
 
 

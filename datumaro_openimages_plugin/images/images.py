@@ -7,7 +7,7 @@ Sizes come from what the caller gives, else from ``images.meta``, else from the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -79,6 +79,7 @@ class Images:
         subset: str | None,
         on_error: OnError,
         moved: Callable[[int], None] = lambda size: None,
+        checked: Sequence[Column] = (),
     ) -> None:
         """Reads an image list; images that it repeats are reported.
 
@@ -91,6 +92,7 @@ class Images:
             subset: The subset that it covers, None for all.
             on_error: Gets each bad row's error.
             moved: Is told how many bytes were read.
+            checked: Columns that are read to see that they are good.
 
         Raises:
             FormatError: The list is damaged.
@@ -98,7 +100,7 @@ class Images:
         """
         table = CsvTable(source, name)
         table.moved = moved
-        columns = [Column("ImageID"), Column("Subset", "code", required=False)]
+        columns = [Column("ImageID"), Column("Subset", "code", required=False), *checked]
         rows = table.read(columns, on_error)
         ids = _one_array(rows.text["ImageID"])
         keep = np.ones(rows.count, bool) if rows.valid is None else rows.valid

@@ -1,4 +1,7 @@
-"""The column ``Extra``: what labels, boxes and masks have that no column of theirs can say.
+"""The column ``Extra``: what labels, boxes, masks and points have that no column of theirs can say.
+
+Items have one, too (see `_item_extra`). Narratives have none: their official loader makes a record
+of a line's keys, and would fail at one more.
 
 An export with ``keep_attributes`` writes it, an import with ``keep_attributes`` takes it back; all
 other readers of the tables pass it by. It is a JSON object with any of these:
@@ -22,14 +25,18 @@ import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, annotation_type
 from datumaro_openimages_plugin.annotations.extra_json import dumped, is_json, parsed, plain
-from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
+from datumaro_openimages_plugin.annotations.extras import (
+    EXTRA_ATTRIBUTE,
+    EXTRA_COLUMN,
+    column_text,
+)
 from datumaro_openimages_plugin.annotations.values import (
     box_id_text,
     flag_from_text,
     flag_text,
     score_text,
 )
-from datumaro_openimages_plugin.kinds import KINDS, boxes, labels, masks
+from datumaro_openimages_plugin.kinds import KINDS, _item_extra, boxes, labels, masks, points
 from datumaro_openimages_plugin.tables.tables import Column
 
 __all__ = ["column", "group_numbers", "kept_attributes", "pack", "packed_items", "unpack"]
@@ -45,7 +52,15 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str | None]]] = {
     **{name: (column, flag_text) for name, column in boxes.FLAGS.items()},
     "predicted_iou": ("PredictedIoU", lambda value: score_text(value, "predicted_iou") or ""),
     "box_id": ("BoxID", box_id_text),
+    "estimated_yes_no": ("EstimatedYesNo", points.answer_text),
+    "text_label": ("TextLabel", lambda value: column_text("text_label", value)),
+    **{
+        name: (column, lambda value: points.votes_text("votes", value))
+        for name, column in points.VOTES.items()
+    },
 }
+#: Those whose texts are compared as they are.
+_TEXTS = frozenset(("box_id", "estimated_yes_no", "text_label"))
 
 
 def _with_columns(annotation: Any, ordinary: bool) -> frozenset[str] | None:
@@ -66,7 +81,7 @@ def _with_columns(annotation: Any, ordinary: bool) -> frozenset[str] | None:
 
 
 class packed_items:  # noqa: N801 (used as a function; a class, since exports iterate repeatedly)
-    """Items whose labels, boxes and masks have what no column can say in one attribute.
+    """Items that have, as their annotations do, what no column can say in one attribute.
 
     Args:
         items: The items; they stay as they are.
@@ -80,19 +95,21 @@ class packed_items:  # noqa: N801 (used as a function; a class, since exports it
             item = _with_unseen(item)
             groups = group_numbers(item.annotations)
             made = [pack(annotation, groups) for annotation in item.annotations]
-            yield item.wrap(annotations=made) if made else item
+            attributes = _item_extra.packed(item)
+            is_plain = not made and attributes == item.attributes
+            yield item if is_plain else item.wrap(annotations=made, attributes=attributes)
 
 
 def _with_unseen(item: Any) -> Any:
     """The item with what its rows keep, if its import did not take that back; else it would go."""
-    if not any(
+    if not _item_extra.is_unseen(item) and not any(
         not annotation.origin.dataset.keep_attributes and EXTRA_COLUMN in _row(annotation)
         for annotation in item.annotations
         if getattr(annotation, "origin", None) is not None
     ):
         return item
     copies = [a.wrap(attributes=dict(a.attributes)) for a in item.annotations]
-    item = item.wrap(annotations=copies)
+    item = item.wrap(annotations=copies, attributes=dict(item.attributes))
     unpack(item, imported=False)
     return item
 
@@ -156,7 +173,7 @@ def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) 
 #: Attribute -> column, of those that imports show on request only.
 _SHOWN_ON_REQUEST = {
     name: column
-    for name, column in {**labels.EXTRA, **boxes.EXTRA, **masks.EXTRA}.items()
+    for name, column in {**labels.EXTRA, **boxes.EXTRA, **masks.EXTRA, **points.EXTRA}.items()
     if name != EXTRA_ATTRIBUTE
 }
 
@@ -171,8 +188,11 @@ def _comes_back(name: str, value: Any) -> bool:
         return True  # not given
     if name in boxes.FLAGS:
         return isinstance(value, (bool, np.bool_))
-    if name == "box_id":
-        return isinstance(value, str) and bool(value) and _has_text(name, value)
+    if name in _TEXTS:
+        is_text = isinstance(value, str) and bool(value) and _has_text(name, value)
+        return is_text and _COLUMNS[name][1](value) == value
+    if name in points.VOTES and not isinstance(value, (int, np.integer)):
+        return False
     if name == "source":
         return True
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
@@ -202,7 +222,7 @@ def _checked(text: str) -> str:
 
 
 def unpack(item: Any, *, imported: bool = True) -> None:
-    """Gives an item's annotations what their rows have in the column ``Extra``.
+    """Gives an item and its annotations what their rows have in the column ``Extra``.
 
     Groups kept there are numbered after those that the tables give.
 
@@ -211,6 +231,7 @@ def unpack(item: Any, *, imported: bool = True) -> None:
         imported: Whether it is just being imported; else attributes that are there may have been
             set since, and stay.
     """
+    _item_extra.unpack(item, imported=imported)
     fields = [_row(annotation) for annotation in item.annotations]
     if not any(row.get(EXTRA_COLUMN) for row in fields):
         return
@@ -272,6 +293,6 @@ def _agrees(name: str, value: Any, row: Mapping[str, str]) -> bool:
         return flag_from_text(text or "") == flag_from_text(written)
     if text is None:
         return True  # an id was made for it
-    if name == "box_id" or not text or not written:
+    if name in _TEXTS or not text or not written:
         return text == written
     return float(text) == float(written)

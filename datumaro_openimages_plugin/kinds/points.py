@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 
 from datumaro_openimages_plugin._host import AnnotationType, Points, round_points
-from datumaro_openimages_plugin.annotations.extras import column_text
+from datumaro_openimages_plugin.annotations.extras import (
+    EXTRA_ATTRIBUTE,
+    EXTRA_COLUMN,
+    column_text,
+)
 from datumaro_openimages_plugin.annotations.objects import OriginPoints, other_fields
 from datumaro_openimages_plugin.annotations.origin import Origin
 from datumaro_openimages_plugin.annotations.values import coordinate_text
@@ -23,7 +27,19 @@ from datumaro_openimages_plugin.rendering.sinks import Sink
 from datumaro_openimages_plugin.rendering.writing import KindWriter, RowByRow, Writing
 from datumaro_openimages_plugin.tables.tables import Column
 
-__all__ = ["ANSWERS", "FIELDS", "POINTS", "columns", "from_rows", "to_fields"]
+__all__ = [
+    "ANSWERS",
+    "ATTRIBUTES",
+    "EXTRA",
+    "FIELDS",
+    "POINTS",
+    "VOTES",
+    "answer_text",
+    "columns",
+    "from_rows",
+    "to_fields",
+    "votes_text",
+]
 
 #: The columns as they are known from readers of the published files; they are read by name.
 FIELDS = (
@@ -38,7 +54,7 @@ ANSWERS = ("yes", "no", "unsure")
 VOTES = {"yes_votes": "YesVotes", "no_votes": "NoVotes", "unsure_votes": "UnsureVotes"}
 
 ATTRIBUTES = frozenset(("estimated_yes_no", "text_label", *VOTES))
-EXTRA = {"source": "Source"}
+EXTRA = {"source": "Source", EXTRA_ATTRIBUTE: EXTRA_COLUMN}
 
 _ROUNDING_PX = 0.00501  # points are rounded to 2 digits, and to float32 on some hosts
 
@@ -174,12 +190,12 @@ def to_fields(
         next((name for name in old if name.casefold() == "imageid"), "ImageId"): image_id,
         **place,
         "Label": kept(old, "Label", str.strip, label) or label,
-        "EstimatedYesNo": kept(old, "EstimatedYesNo", answer, given) or _answer_text(given),
+        "EstimatedYesNo": kept(old, "EstimatedYesNo", answer, given) or answer_text(given),
         "TextLabel": column_text("text_label", text_label),
     }
     for name, column in VOTES.items():
         count = annotation.attributes.get(name)
-        fields[column] = kept(old, column, votes, count) or _votes_text(name, count)
+        fields[column] = kept(old, column, votes, count) or votes_text(name, count)
     return fields
 
 
@@ -198,7 +214,12 @@ def _place(
     return {"X": coordinate_text(x / width), "Y": coordinate_text(y / height)}
 
 
-def _answer_text(value: Any) -> str:
+def answer_text(value: Any) -> str:
+    """The text of ``EstimatedYesNo``, empty where none is given.
+
+    Raises:
+        ValueError: It is no answer.
+    """
     if value is None or value == "":
         return ""
     if not isinstance(value, str) or value.strip().lower() not in ANSWERS:
@@ -206,7 +227,12 @@ def _answer_text(value: Any) -> str:
     return value.strip().lower()
 
 
-def _votes_text(name: str, value: Any) -> str:
+def votes_text(name: str, value: Any) -> str:
+    """The text of a number of votes, empty where none is given.
+
+    Raises:
+        ValueError: It is no whole number from 0.
+    """
     if value is None or value == "":
         return ""
     if isinstance(value, bool) or not str(value).isdigit():

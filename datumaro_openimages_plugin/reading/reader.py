@@ -166,12 +166,15 @@ class Reader:
     def _read_image_lists(self, steps: Steps) -> None:
         first: list[str] = []
         further: list[str] = []
+        checked = [_extra_column.column()] if self._keep_attributes else []
         for subset, files in self.files.by_subset("images"):
             if subset in self._skipped:
                 continue
             for number, file in enumerate(files):
                 again = number > 0 or self.images.has_full_list
-                self.images.read_list(self._source, file.name, subset, self._on_error, steps.done)
+                self.images.read_list(
+                    self._source, file.name, subset, self._on_error, steps.done, checked
+                )
                 (further if again else first).append(file.name)
         if further:
             log.info(

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import oi_files
 import pytest
-from datumaro.components.annotation import Bbox, Label, Mask, Polygon
+from datumaro.components.annotation import Bbox, Caption, Label, Mask, Points, Polygon
 from rich_data import contents, rows
 from shapes_data import SIZE, dataset_of, item_with, picture_in
 
@@ -56,8 +56,9 @@ VALUES = {
         lambda **options: Bbox(1, 2, 9, 8, label=0, **options),
         lambda **options: a_mask(label=0, **options),
         lambda **options: Polygon([1, 1, 12, 1, 12, 12], label=0, **options),
+        lambda **options: Points([3, 4], label=0, **options),
     ],
-    ids=["label", "box", "mask", "polygon"],
+    ids=["label", "box", "mask", "polygon", "point"],
 )
 @pytest.mark.parametrize("name", VALUES)
 def test_an_attribute_without_a_column_comes_back(made, name, picture, tmp_path):
@@ -104,12 +105,48 @@ def test_a_masks_value_that_its_column_changes_comes_back(name, value, plain, pi
     assert found.attributes.get(name) == plain
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "plain"),
+    [
+        ("estimated_yes_no", " Yes", "yes"),
+        ("estimated_yes_no", "perhaps", None),
+        ("estimated_yes_no", True, None),
+        ("yes_votes", "3", 3),
+        ("no_votes", -1, None),
+        ("unsure_votes", 2.5, None),
+        ("text_label", 7, "7"),
+        ("text_label", "", None),
+    ],
+)
+def test_a_points_value_that_its_column_changes_comes_back(name, value, plain, picture, tmp_path):
+    point = Points([3, 4], label=0, attributes={name: value})
+    (found,) = there_and_back([point], picture, tmp_path)
+    assert found.attributes == {name: value}
+    assert type(found.attributes[name]) is type(value)
+    (found,) = OpenImagesExtractor(str(tmp_path / "out")).get("a", "train").annotations
+    assert found.attributes.get(name) == plain
+
+
+def test_a_points_column_that_was_changed_since_wins(picture, tmp_path):
+    attributes = {"estimated_yes_no": " Yes", "yes_votes": "3", "colour": "red"}
+    there_and_back([Points([3, 4], label=0, attributes=attributes)], picture, tmp_path)
+    path = tmp_path / "out/annotations/train-annotations-point-labels.csv"
+    text = path.read_text()
+    path.write_text(text.replace(",yes,,3,", ",no,,4,"))
+    assert path.read_text() != text
+    (item,) = OpenImagesExtractor(str(tmp_path / "out"), keep_attributes=True)
+    (found,) = item.annotations
+    assert found.attributes == {"estimated_yes_no": "no", "yes_votes": 4, "colour": "red"}
+
+
 def test_values_that_come_back_by_themselves_need_no_column(picture, tmp_path):
     flags = {"truncated": True, "occluded": False}
     box = Bbox(1, 2, 9, 8, label=0, group=4, attributes={"score": 0.25, "rotation": 0.0, **flags})
     mask = a_mask(label=0, attributes={"box_id": "ab", "predicted_iou": 0.5})
-    there_and_back([box, mask, Label(0, attributes={"score": 0})], picture, tmp_path)
-    for kind in ("bbox", "human-imagelabels", "object-segmentation"):
+    votes = {"estimated_yes_no": "no", "yes_votes": 2, "no_votes": np.int64(3), "text_label": "x"}
+    point = Points([3, 4], label=0, attributes=votes)
+    there_and_back([box, mask, Label(0, attributes={"score": 0}), point], picture, tmp_path)
+    for kind in ("bbox", "human-imagelabels", "object-segmentation", "point-labels", "image"):
         (row,) = rows(tmp_path / "out", kind)
         assert "Extra" not in row
 
@@ -233,6 +270,11 @@ def test_what_json_cannot_hold_is_counted(picture, tmp_path, caplog):
     assert found.attributes == {"score": 1.0, "c": 1}
     assert "'a' attributes of label annotations: 1 not written" in caplog.text
     assert "'b' attributes of label annotations: 1 not written" in caplog.text
+
+
+def test_captions_keep_the_keys_that_their_loader_knows(picture, tmp_path, caplog):
+    there_and_back([Caption("a cat", attributes={"mood": "calm"})], picture, tmp_path)
+    assert "'mood' attributes of captions: 1 not written" in caplog.text
 
 
 def test_boxes_of_people_keep_their_own_columns(picture, tmp_path):
