@@ -98,6 +98,19 @@ def masks_in_zip(root: Path) -> Path:
     return root
 
 
+def archives(root: Path) -> Path:
+    """Pictures in the folders that the published archives unpack to."""
+    oi_files.base(root)
+    for old, new in (
+        ("images/train/a.jpg", "images/train/train_a/a.jpg"),
+        ("images/train/b.jpg", "images/train_b/b.jpg"),
+        ("images/test/c.png", "test/test_c/c.png"),
+    ):
+        (root / new).parent.mkdir(parents=True)
+        (root / old).rename(root / new)
+    return root
+
+
 LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "cvat": assets_of("cvat_layout"),
     "v7": assets_of("open_images_v7"),
@@ -108,6 +121,7 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "packed": packed,
     "two versions": two_versions,
     "masks in zip": masks_in_zip,
+    "archives": archives,
 }
 
 

@@ -214,6 +214,18 @@ PICTURES: dict[str, Place] = {
     "images": lambda name, subset: f"images/{name}.png",
     "IMAGES/<SUBSET>": lambda name, subset: f"IMAGES/{subset.upper()}/{name}.JPG",
     "<subset>_<digit>": lambda name, subset: f"{subset}_{name[0]}/{name}.jpg",
+    "images/<subset>_<digit>": lambda name, subset: f"images/{subset}_{name[0]}/{name}.jpg",
+    "<subset>/<subset>_<digit>": lambda name, subset: f"{subset}/{subset}_{name[0]}/{name}.jpg",
+    "images/<subset>/<subset>_<digit>": lambda name, subset: (
+        f"images/{subset}/{subset}_{name[0]}/{name}.jpg"
+    ),
+    "<subset>/data/<subset>_<digit>": lambda name, subset: (
+        f"{subset}/data/{subset}_{name[0]}/{name}.jpg"
+    ),
+    "downloads/<SUBSET>_<DIGIT>": lambda name, subset: (
+        f"downloads/pictures/{subset.upper()}_{name[0].upper()}/{name}.jpg"
+    ),
+    "<subset>_<other digit>": lambda name, subset: f"{subset}/{subset}_f/{name}.jpg",
     "downloads/<subset>": lambda name, subset: f"downloads/pictures/{subset}/{name}.jpg",
     "data/<subset>": lambda name, subset: f"data/{subset}/{name}.jpg",
 }

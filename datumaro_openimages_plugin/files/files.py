@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from datumaro_openimages_plugin.files.media_index import MediaIndex
@@ -148,6 +148,10 @@ class DatasetFiles:
     def has_images(self) -> bool:
         """Whether there is any picture at all."""
         return bool(self._media.images)
+
+    def doubled_images(self, subsets: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Pictures that are left aside for another of their image; see `MediaIndex.doubled`."""
+        return self._media.doubled(subsets)
 
     def media_names(self) -> tuple[list[str], list[str]]:
         """All pictures' and all masks' file names."""

@@ -1,6 +1,7 @@
 """Where pictures and masks are: every place that the published dataset and its tools use.
 
-Pictures: ``images/<subset>/``, ``<subset>/``, ``data/``, ``<subset>/data/``, ``train_0/`` …
+Pictures: ``images/<subset>/``, ``<subset>/``, ``data/``, ``<subset>/data/``, and in each of them
+the folders that the published archives unpack to: ``train_0/``, ``train/train_0/`` …
 Masks: ``masks/<subset>/``, ``masks/``, ``masks/<hex digit>/``, ``masks/train-masks-0/``, and the
 published ``train-masks-0.zip`` itself, which is read without unpacking it.
 """
@@ -10,13 +11,13 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from datumaro_openimages_plugin.files.names import is_mask_place, recognise
 from datumaro_openimages_plugin.sources.archive import Source
 from datumaro_openimages_plugin.sources.zips import InnerZips
 
-__all__ = ["IMAGE_EXTENSIONS", "MediaIndex"]
+__all__ = ["IMAGE_EXTENSIONS", "MediaIndex", "is_archive_folder"]
 
 # fmt: off
 IMAGE_EXTENSIONS = frozenset((
@@ -25,9 +26,15 @@ IMAGE_EXTENSIONS = frozenset((
 ))
 # fmt: on
 _EXTENSIONS = frozenset(ext[1:] for ext in IMAGE_EXTENSIONS)
-_MOST_TOPS = 1000
+_MOST_FOLDERS = 1000
 #: The published zips of masks are named by split and first hex digit of the image ids in them.
 _MASK_ZIP = re.compile(r"(?P<subset>.+)-masks-(?P<digit>[0-9a-f])\.zip", re.IGNORECASE)
+#: So are the archives of pictures, and the folders that they unpack to: `train_0/ID`, by itself or
+#: in a folder of the split, `train/train_0/ID`.
+_SHARD = re.compile(
+    r"(?P<folder>(?:(?P<split>[^/]+)/(?P=split)|(?P<alone>[^/]+))_(?P<digit>[0-9a-f]))/",
+    re.IGNORECASE,
+)
 
 
 class MediaIndex:
@@ -43,17 +50,23 @@ class MediaIndex:
         self.images: dict[str, str] = {}
         self.masks: dict[str, list[str]] = {}
         self._zips: list[str] = []
-        tops: set[str] = set()
+        self._starts: set[str] = set()
+        self._strays = False  # whether pictures are in the folders of other archives
         for folder, inside in itertools.groupby(names, lambda name: name.rpartition("/")[0]):
-            self._add(folder, inside, tops)
-        self._tops = sorted(tops)
-        self._related: dict[str, list[str]] = {}
+            self._add(folder, inside)
+        shards = {match["folder"] for match in map(_SHARD.match, self._starts) if match}
+        self._nested = sorted(folder for folder in shards if "/" in folder)
+        tops = {start.split("/", 1)[0] for start in self._starts if start}
+        self._folders = [*sorted(tops), *self._nested]  # of whole subsets, as far as names tell
+        self._related: dict[str, list[tuple[str, str]]] = {}
+        self._ranked: dict[str, dict[str, list[str]]] = {}
         self._by_base: dict[str, list[str]] | None = None
 
-    def _add(self, folder: str, names: Iterable[str], tops: set[str]) -> None:
+    def _add(self, folder: str, names: Iterable[str]) -> None:
         """Takes files of one folder; what their place says is found out once."""
         of_masks = any(is_mask_place(part) for part in folder.split("/"))
         start = _image_key_start(folder)
+        shard = _SHARD.fullmatch(start)
         skipped = len(folder) + 1 if folder else 0
         for name in names:
             base = name[skipped:]
@@ -69,8 +82,9 @@ class MediaIndex:
             key = start + stem
             if self.images.setdefault(key, name) > name:
                 self.images[key] = name
-            if start:
-                tops.add(start.split("/", 1)[0])
+            self._starts.add(start)
+            if shard is not None and stem[0].lower() != shard["digit"].lower():
+                self._strays = True
 
     @property
     def mask_zips(self) -> list[str]:
@@ -82,47 +96,85 @@ class MediaIndex:
     def image(self, image_id: str, subset: str) -> str | None:
         """The picture's file name, or None where there is none.
 
-        Looked for in the subset's own folders first, in folders of no subset, below other folders
-        and then, as the built-in format does, in the folders of the other subsets.
+        Looked for in the subset's own folders first, in folders of no subset, in those of the
+        archives, below other folders and then, as the built-in format does, in the folders of the
+        other subsets.
         """
         found = self.images.get(f"{subset}/{image_id}") or self.images.get(image_id)
         if found is not None:
             return found
-        related = self._related_tops(subset)
-        for top in related:
-            found = self.images.get(f"{top}/{image_id}")
+        for folder in self._folders_of(subset, image_id[:1].lower()):
+            found = self.images.get(f"{folder}/{image_id}")
             if found is not None:
                 return found
         found = self._below_other_folders(image_id, subset)
         if found is not None:
             return found
-        for top in self._tops[:_MOST_TOPS]:
-            found = self.images.get(f"{top}/{image_id}")
+        for folder in self._folders[:_MOST_FOLDERS]:
+            found = self.images.get(f"{folder}/{image_id}")
             if found is not None:
                 return found
         return None
 
-    def _related_tops(self, subset: str) -> list[str]:
-        """Folders of a subset under other names: ``TRAIN``, ``train_0``, ``val``."""
+    def _folders_of(self, subset: str, digit: str) -> list[str]:
+        """Folders of a subset under other names: ``TRAIN``, ``val``, ``train_0``.
+
+        Those of archives come last, and of them first the one that is for ids with this first
+        digit.
+        """
         if subset not in self._related:
             other = {"validation": "val", "val": "validation"}.get(subset.lower(), subset)
             names = "|".join(re.escape(name) for name in (subset, other))
-            pattern = re.compile(rf"(?:{names})(?:_[0-9a-f])?", re.IGNORECASE)
-            self._related[subset] = [top for top in self._tops if pattern.fullmatch(top)]
-        return self._related[subset]
+            pattern = re.compile(rf"(?:[^/]+/)?(?:{names})(?:_([0-9a-f]))?", re.IGNORECASE)
+            matches = filter(None, map(pattern.fullmatch, self._folders))
+            self._related[subset] = [(match[0], (match[1] or "").lower()) for match in matches]
+            self._ranked[subset] = {}
+        ranked = self._ranked[subset]
+        if digit not in ranked:
+            of_digit = sorted(self._related[subset], key=lambda p: (bool(p[1]), p[1] != digit))
+            ranked[digit] = [folder for folder, _ in of_digit]
+        return ranked[digit]
 
     def _below_other_folders(self, image_id: str, subset: str) -> str | None:
-        """A picture that lies deeper: ``downloads/train/<id>.jpg``."""
+        """A picture that lies deeper: ``downloads/train/<id>.jpg``, ``downloads/train_0/…``."""
         if self._by_base is None:
             self._by_base = {}
+            nested = tuple(f"{folder}/" for folder in self._nested)
             for key in self.images:
-                if key.count("/") > 1:
+                if key.count("/") > 1 and not key.startswith(nested):
                     self._by_base.setdefault(key.rpartition("/")[2], []).append(key)
-        tail = f"/{subset}/{image_id}".lower()
+        tail, found = f"/{subset}/{image_id}".lower(), None
+        archive = re.compile(rf".*/{re.escape(subset)}_[0-9a-f]/", re.IGNORECASE | re.DOTALL)
         for key in self._by_base.get(image_id.rpartition("/")[2], ()):
             if key.lower().endswith(tail):
                 return self.images[key]
-        return None
+            if key.endswith(f"/{image_id}") and archive.fullmatch(key[: -len(image_id)]):
+                found = found or self.images[key]
+        return found
+
+    def doubled(self, subsets: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Pictures in folders of archives that are left aside, and those that are taken instead.
+
+        Args:
+            subsets: Names of all subsets; the folder of one of them is none of an archive.
+        """
+        subset_of = {subset.lower(): subset for subset in subsets}
+        for key, name in self.images.items() if self._strays or self._has_rivals() else ():
+            shard = _SHARD.match(key)
+            if shard is None or shard["folder"].rpartition("/")[2].lower() in subset_of:
+                continue
+            subset = subset_of.get((shard["split"] or shard["alone"]).lower())
+            taken = None if subset is None else self.image(key[shard.end() :], subset)
+            if taken is not None and taken != name:
+                yield name, taken
+
+    def _has_rivals(self) -> bool:
+        """Whether ids that begin alike have several folders, of which one is of an archive."""
+        shards = list(filter(None, map(_SHARD.fullmatch, self._starts)))
+        splits = [(shard["split"] or shard["alone"]).lower() for shard in shards]
+        digits = set(zip(splits, [shard["digit"].lower() for shard in shards], strict=True))
+        plain = {start.rstrip("/").lower() for start in self._starts} if shards else set()
+        return len(digits) < len(shards) or not plain.isdisjoint(["", *splits])
 
     # Masks
 
@@ -156,6 +208,11 @@ class MediaIndex:
             if match is None or match["digit"].lower() == mask_path[:1].lower():
                 fitting.append(name)
         return sorted(fitting or self._zips, key=lambda name: (not _of_subset(name, subset), name))
+
+
+def is_archive_folder(name: str, subset: str) -> bool:
+    """Whether a published archive of a subset's pictures unpacks to a folder of this name."""
+    return re.fullmatch(rf"{re.escape(subset)}_[0-9a-f]", name, re.IGNORECASE) is not None
 
 
 def _of_subset(name: str, subset: str) -> bool:

@@ -108,6 +108,13 @@ class ItemMaker:
                 self._lacking["masks"],
                 len(self._tables["masks"]),
             )
+        doubled = list(self._files.doubled_images(self._images.subset_names))
+        if doubled:
+            log.warning(
+                "%d pictures are left aside for another one of their image, such as %s for %s",
+                len(doubled),
+                *doubled[0],
+            )
 
     def make_batch(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
         """Makes the items of one batch; see `make`."""

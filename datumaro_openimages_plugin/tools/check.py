@@ -228,9 +228,12 @@ def _pictures(reader: Reader, media: bool) -> Iterator[Problem]:
         if count:
             text = f"{count:,} images of {subset} have no picture; `missing` lists them"
             yield Problem(FormatError(text), False)
+    doubled = dict(reader.files.doubled_images(names))
     for name in reader.files.media_names()[0]:
         if name not in found:
             text = "neither a list nor a row names this picture"
+            if doubled.get(name) in found:
+                text = f"is left aside, since its image has another picture, {doubled[name]}"
             yield Problem(FormatError(text, file=name), False)
 
 

@@ -10,6 +10,7 @@ import cv2
 
 from datumaro_openimages_plugin._host import DatasetItem, Image, encoded_bytes, is_plain_file
 from datumaro_openimages_plugin.errors import SaveError
+from datumaro_openimages_plugin.files.media_index import is_archive_folder
 from datumaro_openimages_plugin.images.picture_headers import picture_size
 from datumaro_openimages_plugin.saving.target import IMAGES_DIR, Target
 
@@ -161,4 +162,6 @@ def _moved(here: str, key: tuple[str, str] | None, item: DatasetItem) -> str | N
         return None
     at = len(folders) - 1 - folders[::-1].index(key[1])
     folders[at] = item.subset
+    if len(folders) == at + 2 and is_archive_folder(folders[-1], key[1]):
+        del folders[-1]  # what is there has ids of its own
     return "/".join([*folders, item.id + ext])

@@ -22,8 +22,10 @@ from datumaro_openimages_plugin.errors import MissingFileError
 from datumaro_openimages_plugin.files.files import DatasetFiles
 from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor, OpenImagesImporter
+from datumaro_openimages_plugin.reading.choose import missing_images
 from datumaro_openimages_plugin.reading.reader import Reader
 from datumaro_openimages_plugin.sources.archive import open_source
+from datumaro_openimages_plugin.tools.check import check
 
 
 def masks_of(item) -> list:
@@ -163,6 +165,67 @@ def test_pictures_of_one_id_in_two_subsets(place, tmp_path):
     oi_files.picture(tmp_path, PICTURES[place]("0a", "test"), (33, 44))
     sizes = described_sizes(tmp_path)
     assert sizes["0a", "train"] == (SIZES["0a"],) and sizes["0a", "test"] == ((33, 44),)
+
+
+# Folders of archives
+
+
+ARCHIVES = ["images/train/train_0/0a.jpg", "images/train_0/0a.jpg", "train/train_0/0a.jpg"]
+
+
+@pytest.mark.parametrize("aside", ARCHIVES)
+@pytest.mark.parametrize("taken", ["images/train/0a.jpg", "train/0a.jpg", "data/0a.jpg"])
+def test_the_plain_place_comes_before_the_folder_of_an_archive(taken, aside, tmp_path, caplog):
+    put(tmp_path)
+    layouts_data.draw_masks(tmp_path, MASKS["masks/<subset>"])
+    layouts_data.draw_pictures(tmp_path, PICTURES["images/<subset>"])
+    (tmp_path / "images/train/0a.jpg").unlink()
+    oi_files.picture(tmp_path, taken, (3, 4))
+    oi_files.picture(tmp_path, aside, (5, 6))
+    assert described_sizes(tmp_path)["0a", "train"] == ((3, 4),)
+    told = f"1 pictures are left aside for another one of their image, such as {aside} for"
+    assert f"{told} {taken}" in caplog.text
+    (problem,) = check(str(tmp_path), DatasetFiles(open_source(str(tmp_path))))
+    assert not problem.is_error and problem.error.file == aside
+    assert f"is left aside, since its image has another picture, {taken}" in str(problem.error)
+    (tmp_path / aside).unlink()
+    assert not list(check(str(tmp_path), DatasetFiles(open_source(str(tmp_path)))))
+
+
+def test_the_folder_of_an_ids_own_digit_comes_first(tmp_path, caplog):
+    put(tmp_path)
+    layouts_data.draw_pictures(tmp_path, PICTURES["images/<subset>/<subset>_<digit>"])
+    oi_files.picture(tmp_path, "images/train/train_00/0a.jpg", (3, 4))
+    assert described_sizes(tmp_path)["0a", "train"] == (SIZES["0a"],)
+    assert "left aside" not in caplog.text
+    for digit in "1f":
+        oi_files.picture(tmp_path, f"images/train/train_{digit}/0a.jpg", (3, 4))
+    assert described_sizes(tmp_path)["0a", "train"] == (SIZES["0a"],)
+    assert "2 pictures are left aside" in caplog.text
+
+
+def test_an_id_or_a_subset_may_look_like_an_archive(tmp_path, caplog):
+    lists = oi_files.image_list(("0a", "train"), ("train_0/0a", "train"), ("0a", "train_0"))
+    oi_files.write(tmp_path, {"images.csv": lists})
+    oi_files.picture(tmp_path, "images/train/0a.jpg", (1, 2))
+    oi_files.picture(tmp_path, "images/train/train_0/0a.jpg", (3, 4))
+    oi_files.picture(tmp_path, "images/train_0/0a.jpg", (5, 6))
+    assert described_sizes(tmp_path) == {
+        ("0a", "train"): ((1, 2),),
+        ("train_0/0a", "train"): ((3, 4),),
+        ("0a", "train_0"): ((5, 6),),
+    }
+    assert "left aside" not in caplog.text
+
+
+@pytest.mark.parametrize("place", [place for place in PICTURES if "digit>" in place])
+def test_pictures_of_archives_are_not_missing(place, tmp_path):
+    put(tmp_path)
+    layouts_data.draw_masks(tmp_path, MASKS["masks/<subset>"])
+    layouts_data.draw_pictures(tmp_path, PICTURES[place])
+    assert list(missing_images(OpenImagesExtractor(str(tmp_path)))) == []
+    assert not list(check(str(tmp_path), DatasetFiles(open_source(str(tmp_path)))))
+    assert len(DatasetFiles(open_source(str(tmp_path))).media_names()[0]) == len(SUBSET_OF)
 
 
 @pytest.mark.parametrize("place", MASKS)

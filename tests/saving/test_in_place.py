@@ -137,7 +137,9 @@ MOVES = {
 
 @SAVE_MEDIA
 @pytest.mark.parametrize("names", MOVES.values(), ids=MOVES.keys())
-@pytest.mark.parametrize("make", [base, layouts.fiftyone, layouts.full_list, layouts.packed])
+@pytest.mark.parametrize(
+    "make", [base, layouts.fiftyone, layouts.full_list, layouts.packed, layouts.archives]
+)
 def test_moves(make, names, save_media, tmp_path):
     data = write(make(tmp_path / "data"), FOREIGN)
     for name in ("b", "c"):
@@ -165,6 +167,17 @@ def test_moved_pictures_keep_the_pattern_of_their_place(tmp_path):
     assert (data / "test/data/z.jpg").exists() and not (data / "train/data/a.jpg").exists()
 
 
+def test_moved_pictures_leave_the_folders_of_archives(tmp_path):
+    """Such a folder is for ids that begin with its digit."""
+    data = layouts.archives(tmp_path / "data")
+    names = {("a", "train"): ("f", "train"), ("c", "test"): ("c", "validation")}
+    renamed(read(data), names).save()
+    pictures = {name for name in snapshot(data) if name.endswith(("jpg", "png"))}
+    assert pictures - {"masks/train/a_m1_0.png", "masks/train/f_m1_0badcafe.png"} == {
+        "images/train/f.jpg", "images/train_b/b.jpg", "validation/c.png"
+    }  # fmt: skip
+
+
 def test_one_picture_of_two_images(tmp_path):
     """A picture in no subset's folder may be that of an id in two subsets."""
     data = layouts.flat(tmp_path / "data")
@@ -180,7 +193,9 @@ def test_one_picture_of_two_images(tmp_path):
 
 
 @SAVE_MEDIA
-@pytest.mark.parametrize("make", [rich_data.make, layouts.fiftyone, layouts.packed])
+@pytest.mark.parametrize(
+    "make", [rich_data.make, layouts.fiftyone, layouts.packed, layouts.archives]
+)
 def test_removing_an_image_removes_what_is_its_own(make, save_media, tmp_path):
     data = write(make(tmp_path / "data"), FOREIGN)
     before = snapshot(data)
