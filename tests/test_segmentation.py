@@ -131,3 +131,15 @@ def test_a_mask_of_an_index_mask_becomes_a_png(picture, tmp_path):
     mask = kind("ExtractedMask")(index_mask=index, index=7, label=0)
     (found,) = masks_of(exported(tmp_path / "out", picture, mask))
     assert np.array_equal(found.image, rectangle(slice(3, 33)))
+
+
+@pytest.mark.parametrize(
+    ("degrees", "within"), [(0.0, (20, 15, 40, 21)), (90.0, (27, 8, 33, 28)), (450.0, (27, 8, 33, 28))]
+)
+def test_an_ellipse_is_turned_by_its_rotation(picture, tmp_path, degrees, within):
+    ellipse = kind("Ellipse")
+    made = ellipse(20, 15, 40, 21, label=0, attributes={"rotation": degrees})
+    out = exported(tmp_path / "out", picture, made, ellipse(*within, label=0))
+    turned, straight = masks_of(out)
+    assert turned.image.any() and np.array_equal(turned.image, straight.image)
+    assert "rotation" not in turned.attributes

@@ -43,7 +43,8 @@ def other_fields(cls: type, given: set[str]) -> list[tuple[Callable[[Any, Any], 
 
 
 def _values(cls: type) -> Callable[[Any], tuple[Any, ...]]:
-    names = [a.name for a in attr.fields(cls) if a.eq and a.name != "origin"]
+    # What a private field has is told by a property of its name.
+    names = [a.name.strip("_") for a in attr.fields(cls) if a.eq and a.name != "origin"]
 
     def values(value: Any) -> tuple[Any, ...]:
         return tuple(getattr(value, name) for name in names)

@@ -23,6 +23,8 @@ _OUTLINES = {
     if kind is not None
 }
 
+_ELLIPSE = annotation_type("ellipse")
+
 #: Beyond this distance from the image a polygon is cut; nearer ones keep the rasteriser's very
 #: pixels, which a cut may change along the edges.
 _FAR_PX = 10_000.0
@@ -128,14 +130,17 @@ def _polygon_px(outline: Any) -> list[float]:
         return _rotated_px(outline.points, _rotation_deg(outline))
     if hasattr(outline, "as_polygon"):
         # Flat for an ellipse, corners in pairs for a rotated box.
-        return [float(value) for value in np.ravel(outline.as_polygon())]
+        polygon = [float(value) for value in np.ravel(outline.as_polygon())]
+        if outline.type is _ELLIPSE:
+            return _turned_px(polygon, outline.points, _rotation_deg(outline))
+        return polygon
     return [float(value) for value in outline.points]
 
 
-def _rotation_deg(box: Any) -> float:
-    """CVAT's ``rotation`` of a rectangle, clockwise in degrees about its centre."""
+def _rotation_deg(shape: Any) -> float:
+    """CVAT's ``rotation`` of a rectangle or ellipse, clockwise in degrees about its centre."""
     try:
-        value = float(box.attributes.get("rotation") or 0) % 360
+        value = float(shape.attributes.get("rotation") or 0) % 360
     except (TypeError, ValueError):
         return 0.0
     return value if math.isfinite(value) else 0.0
@@ -143,10 +148,16 @@ def _rotation_deg(box: Any) -> float:
 
 def _rotated_px(points: list[float], degrees: float) -> list[float]:
     x1, y1, x2, y2 = points
+    return _turned_px([x1, y1, x2, y1, x2, y2, x1, y2], points, degrees)
+
+
+def _turned_px(polygon: list[float], within: list[float], degrees: float) -> list[float]:
+    """A polygon turned about the centre of the rectangle that it lies in, x1, y1, x2, y2."""
+    x1, y1, x2, y2 = within
     centre_x, centre_y = (x1 + x2) / 2, (y1 + y2) / 2
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    corners = []
-    for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2)):
+    turned = []
+    for x, y in zip(polygon[::2], polygon[1::2], strict=True):
         dx, dy = x - centre_x, y - centre_y
-        corners += [centre_x + dx * cos - dy * sin, centre_y + dx * sin + dy * cos]
-    return corners
+        turned += [centre_x + dx * cos - dy * sin, centre_y + dx * sin + dy * cos]
+    return turned

@@ -15,7 +15,7 @@ __all__ = ["TaskItems"]
 
 log = logging.getLogger(__name__)
 
-#: What CVAT's extractors add to attributes that is no attribute of a label.
+#: What CVAT's extractors add to attributes, unless a label has attributes of these names.
 _INTERNAL = ("track_id", "keyframe", "outside")
 
 #: Types of Datumaro that the format has no place for -> what CVAT calls them.
@@ -40,11 +40,9 @@ class TaskItems:
         self._extractor = extractor
         categories = next(iter(extractor.categories().values()))
         names = [category.name for category in categories]
-        self._with_occluded = {
-            index
-            for index, name in enumerate(names)
-            if name in specs and "occluded" in specs[name].attributes
-        }
+        self._declared = [
+            frozenset(specs[name].attributes if name in specs else ()) for name in names
+        ]
         self._unheld: Counter[str] = Counter()
         self._tracks: set[Any] = set()
         self._renamed = 0
@@ -76,17 +74,19 @@ class TaskItems:
             self._unheld[_UNHELD[kind]] += 1
             return None
         attributes = dict(annotation.attributes)
+        declared = self._declared[annotation.label]
         track = attributes.get("track_id")
-        if track is not None:
+        # A number that a label's attribute has is a float.
+        is_tracked = type(track) is int
+        if is_tracked:
             self._tracks.add(track)
         for name in _INTERNAL:
-            attributes.pop(name, None)
+            if is_tracked or name not in declared:
+                attributes.pop(name, None)
+        if kind == "mask" and "rotation" not in declared:
+            attributes.pop("rotation", None)  # of the ellipse that it was
         # Only boxes have a column for CVAT's switch, which is off on most shapes.
-        if (
-            kind != "bbox"
-            and attributes.get("occluded") is False
-            and annotation.label not in self._with_occluded
-        ):
+        if kind != "bbox" and attributes.get("occluded") is False and "occluded" not in declared:
             del attributes["occluded"]
         return annotation.wrap(attributes=attributes)
 

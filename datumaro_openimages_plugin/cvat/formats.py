@@ -101,12 +101,15 @@ def import_dataset(
     Raises:
         OpenImagesError: The zip cannot be read, or does not fit; nothing was imported.
     """
+    from datumaro_openimages_plugin.cvat.values import HandedOver
+
     path = os.fspath(getattr(src_file, "name", src_file))
     if load_data_callback is not None:
         path = _unpacked(path, os.path.join(temp_dir, "dataset"))
     dataset = _landed(path, instance_data, has_frames=load_data_callback is None)
     if conv_mask_to_poly:
         dataset.transform("masks_to_polygons")
+    dataset.transform(HandedOver)
     if load_data_callback is not None:
         load_data_callback(dataset, instance_data)
     server.import_annotations(dataset, instance_data)
@@ -119,7 +122,7 @@ def _landed(path: str, instance_data: Any, has_frames: bool) -> Any:
     from datumaro_openimages_plugin.errors import FormatError
 
     labels = server.label_specs_of(instance_data)
-    frames = server.frame_sizes(instance_data) if has_frames else None
+    frames = server.frames_of(instance_data) if has_frames else None
     negatives = os.environ.get(NEGATIVES_VARIABLE, NEGATIVES[0])
     if negatives not in NEGATIVES:
         message = f"{NEGATIVES_VARIABLE} must be one of {', '.join(NEGATIVES)}"
@@ -132,7 +135,8 @@ def _landed(path: str, instance_data: Any, has_frames: bool) -> Any:
         negatives=negatives,
         misfits=Misfits(frames or (), labels),
     )
-    dataset = _read(path, frames)
+    sizes = None if frames is None else {name: frame.size for name, frame in frames.items()}
+    dataset = _read(path, sizes)
     dataset.transform(Landing, task=task)
     dataset.init_cache()
     task.misfits.raise_any()

@@ -1,14 +1,12 @@
 """From a dataset to a task: each image to its frame, each class to its label, each value to a type.
 
-CVAT turns every value into text. A checkbox takes only true and false and refuses the whole import
-for anything else; numbers are not checked, and a text there breaks every later export; attributes
-that a label lacks are dropped, or in projects created. So values are made to fit here, and what
-cannot fit is told in one message.
+CVAT drops attributes that a label lacks, or in projects creates them, and refuses a whole import
+for one value that does not fit. So values are made to fit here, and what cannot fit is told in one
+message.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,15 +20,21 @@ from datumaro_openimages_plugin._host import (
 from datumaro_openimages_plugin.classes.classes import unique_display_names
 from datumaro_openimages_plugin.cvat.labels import ATTRIBUTES, SHAPES, task_label
 from datumaro_openimages_plugin.cvat.misfits import Misfits
+from datumaro_openimages_plugin.cvat.server import Frame
 from datumaro_openimages_plugin.cvat.specs import AttributeSpec, LabelSpec
+from datumaro_openimages_plugin.cvat.values import fitted, is_storable
 from datumaro_openimages_plugin.errors import MissingFileError
 from datumaro_openimages_plugin.kinds._extra_column import kept_attributes
 
-__all__ = ["NEGATIVES", "Landing", "TaskSpec", "fitted"]
+__all__ = ["NEGATIVES", "Landing", "TaskSpec"]
 
 #: What becomes of labels that say that a class is not in an image: ``scored`` takes them as tags
 #: where the label has a ``score`` that tells them from others, ``keep`` always, ``drop`` never.
 NEGATIVES = ("scored", "keep", "drop")
+
+
+#: How many characters CVAT's tables have for the name of an attribute.
+_LONGEST_NAME = 64
 
 
 @dataclass
@@ -39,8 +43,8 @@ class TaskSpec:
 
     Attributes:
         labels: The labels by name.
-        frames: (height, width) in pixels of each frame, by its name as an image id has it; None
-            where frames are made of the dataset's images.
+        frames: The frames by the id that their image has; None where frames are made of the
+            dataset's images.
         makes_labels: Whether labels are made of the dataset's classes, as in an empty project.
         makes_attributes: Whether attributes that a label lacks are created, as in projects.
         negatives: One of `NEGATIVES`.
@@ -48,7 +52,7 @@ class TaskSpec:
     """
 
     labels: Mapping[str, LabelSpec]
-    frames: Mapping[str, tuple[int, int]] | None
+    frames: Mapping[str, Frame] | None
     makes_labels: bool = False
     makes_attributes: bool = False
     negatives: str = "scored"
@@ -100,20 +104,35 @@ class Landing(ItemTransform):  # type: ignore[misc]
         return self._categories
 
     def transform_item(self, item: DatasetItem) -> DatasetItem | None:
-        """The item as it lands; None for images that are not in the task and have nothing."""
-        task = self._task
+        """The item as it lands; None for images that are or become no frame."""
         taken = [annotation for annotation in item.annotations if self._is_taken(annotation)]
-        if task.frames is not None and item.id not in task.frames:
-            if taken:
-                task.misfits.images[item.id] = None
-            else:
-                task.misfits.left_out["images without annotations that are no frames"] += 1
+        frame = self._frame(item, bool(taken))
+        if frame is None:
             return None
         landed = [self._landed(annotation) for annotation in taken]
         return item.wrap(
-            annotations=[annotation for annotation in landed if annotation is not None],
-            attributes={},
+            annotations=[annotation for annotation in landed if annotation is not None], **frame
         )
+
+    def _frame(self, item: DatasetItem, has_annotations: bool) -> dict[str, Any] | None:
+        """The fields of an item by which CVAT finds its frame; None where there is none."""
+        frames, misfits = self._task.frames, self._task.misfits
+        if frames is None:
+            # Frames are made of the pictures; for other images CVAT would fail in the end.
+            if getattr(item.media, "has_data", False):
+                return {"attributes": {}}
+            missing, what = misfits.pictures, "images without annotations and picture"
+        else:
+            frame = frames.get(item.id)
+            if frame is not None:
+                # The number is asked for where the name is none of a frame.
+                return {"id": frame.name, "attributes": {"frame": frame.number}}
+            missing, what = misfits.images, "images without annotations that are no frames"
+        if has_annotations:
+            missing[item.id] = None
+        else:
+            misfits.left_out[what] += 1
+        return None
 
     def _is_taken(self, annotation: Any) -> bool:
         if annotation.type is not AnnotationType.label or not _says_absent(annotation):
@@ -151,7 +170,8 @@ class Landing(ItemTransform):  # type: ignore[misc]
         if self._task.makes_attributes:
             # Not what merely shows where a label is from.
             names = ATTRIBUTES[SHAPES[annotation.type.name]]
-            created = frozenset(names) | kept_attributes(annotation)
+            kept = kept_attributes(annotation)
+            created = frozenset(names) | {n for n in kept if is_storable(n, _LONGEST_NAME)}
         found = {}
         for name, value in annotation.attributes.items():
             if value is None or (name not in known and name not in created and name != "occluded"):
@@ -159,17 +179,18 @@ class Landing(ItemTransform):  # type: ignore[misc]
                     value is not None and not (name == "score" and value == 1)
                 )
                 continue
-            if name in known:
-                value = self._fitted(name, value, known[name], spec)
+            if name in known or name in created:
+                # What CVAT creates are checkboxes for true and false, and else texts.
+                attribute = known.get(name) or AttributeSpec(name, "text")
+                value = self._fitted(value, attribute, self._labels[annotation.label])
             if value is not None:
                 # A whole number is written as it was typed.
                 is_whole = isinstance(value, float) and value == int(value)
                 found[name] = int(value) if is_whole else value
         return found
 
-    def _fitted(
-        self, name: str, value: Any, attribute: AttributeSpec, spec: LabelSpec | None
-    ) -> Any:
+    def _fitted(self, value: Any, attribute: AttributeSpec, label: str | None) -> Any:
+        name = attribute.name
         try:
             return fitted(value, attribute)
         except ValueError:
@@ -178,8 +199,8 @@ class Landing(ItemTransform):  # type: ignore[misc]
                 what = "states of the switch occluded, whose attribute is no checkbox"
                 self._task.misfits.left_out[what] += value
             # 1 is what no score means.
-            elif not (name == "score" and value == 1) and spec is not None:
-                key = spec.name, name, attribute.input_type
+            elif not (name == "score" and value == 1) and label is not None:
+                key = label, name, attribute.input_type
                 self._task.misfits.values.setdefault(key, repr(value))
             return None
 
@@ -197,33 +218,3 @@ def _readable_names(extractor: Any) -> Mapping[str, str]:
     for item in extractor:
         return unique_display_names(item.origin.dataset.classes)
     return {}
-
-
-def fitted(value: Any, attribute: AttributeSpec) -> Any:
-    """A value as an attribute of CVAT takes it once it is text; None for no value.
-
-    Raises:
-        ValueError: The attribute does not take it.
-    """
-    kind = attribute.input_type
-    if kind == "checkbox":
-        if isinstance(value, str) and value.lower() in ("true", "false"):
-            return value.lower() == "true"
-        if isinstance(value, bool):
-            return value
-    elif kind == "number":
-        if value == "":
-            return None
-        number = int(value) if isinstance(value, bool) else float(value)
-        if math.isfinite(number):
-            return number
-    elif kind == "text" or not attribute.values:
-        return value
-    else:
-        texts = [str(value), str(value).lower()]
-        if isinstance(value, float) and value == int(value):
-            texts.append(str(int(value)))
-        for text in texts:
-            if text in attribute.values:
-                return text
-    raise ValueError(f"{value!r} is no {kind}")

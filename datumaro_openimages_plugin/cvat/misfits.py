@@ -22,6 +22,7 @@ class Misfits:
         frames: Names of the task's frames, as image ids have them.
         task_labels: Names of the task's labels.
         images: Ids with annotations that are no frames.
+        pictures: Ids with annotations that have no picture, where frames are made of pictures.
         labels: LabelName of classes that are no labels -> a readable name.
         values: (label, attribute, input type) -> a value that does not fit it.
         masks: Names of mask files that are not in the zip.
@@ -30,6 +31,7 @@ class Misfits:
     frames: Collection[str] = ()
     task_labels: Collection[str] = ()
     images: dict[str, None] = field(default_factory=dict)
+    pictures: dict[str, None] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     values: dict[tuple[str, str, str], str] = field(default_factory=dict)
     masks: dict[str, None] = field(default_factory=dict)
@@ -42,7 +44,9 @@ class Misfits:
             FormatError: Something does not fit; the message names all kinds of misfits, the first
                 of each kind, and what to do.
         """
-        parts = [self._images(), self._labels(), self._values(), self._masks()]
+        parts = [
+            self._images(), self._pictures(), self._labels(), self._values(), self._masks()
+        ]  # fmt: skip
         message = " ".join(part for part in parts if part)
         if message:
             raise FormatError(f"the dataset does not fit the task. {message}")
@@ -56,6 +60,15 @@ class Misfits:
             f"Images with annotations that the task has no frame for: {shown}. In the CSV files "
             "and in the names of masks, call them as the frames are called, with their folders "
             "and without extensions, or remove their rows."
+        )
+
+    def _pictures(self) -> str:
+        if not self.pictures:
+            return ""
+        shown = _first([repr(name) for name in self.pictures])
+        return (
+            f"Images with annotations and without a picture: {shown}. "
+            "Put their pictures into the zip, in images/<subset>/, or remove their rows."
         )
 
     def _labels(self) -> str:

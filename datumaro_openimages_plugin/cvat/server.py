@@ -11,14 +11,15 @@ from __future__ import annotations
 import importlib
 import os
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 from datumaro_openimages_plugin.cvat.specs import LabelSpec, specs_from_records
 
 __all__ = [
+    "Frame",
     "creates_attributes",
     "extractor_of",
-    "frame_sizes",
+    "frames_of",
     "import_annotations",
     "label_specs_of",
     "registry",
@@ -26,6 +27,20 @@ __all__ = [
 ]
 
 _MANAGER = "cvat.apps.dataset_manager"
+
+
+class Frame(NamedTuple):
+    """A frame of a task.
+
+    Attributes:
+        number: Its number in the task.
+        name: What CVAT is to be told as the image's id, to find this frame and no other.
+        size: Its (height, width) in pixels.
+    """
+
+    number: int
+    name: str
+    size: tuple[int, int]
 
 
 def registry() -> Any:
@@ -66,12 +81,25 @@ def label_specs_of(instance_data: Any) -> dict[str, LabelSpec]:
     return specs_from_records([record for _, record in meta.get("labels", ())], file="CVAT")
 
 
-def frame_sizes(instance_data: Any) -> dict[str, tuple[int, int]]:
-    """Name of each frame, as an image id has it -> its (height, width) in pixels."""
-    return {
-        os.path.splitext(info["path"])[0]: (int(info["height"]), int(info["width"]))
-        for info in instance_data.frame_info.values()
-    }
+def frames_of(instance_data: Any) -> dict[str, Frame]:
+    """The frames of a task or job, by the id that an export gives to their image.
+
+    That is the name without its extension; where several frames share it, only the first has it,
+    and the others have their whole names.
+    """
+    paths = {number: info["path"] for number, info in sorted(instance_data.frame_info.items())}
+    bare = {number: os.path.splitext(path)[0] for number, path in paths.items()}
+    # CVAT itself knows the last of several by this name.
+    last = {name: number for number, name in bare.items()}
+    frames: dict[str, Frame] = {}
+    for number, name in bare.items():
+        info, path = instance_data.frame_info[number], paths[number]
+        # Number 0 is none to CVAT once it has guessed a folder, so that it looks there.
+        is_sure = number != 0 and last[name] == number
+        told = name if is_sure or path in last else path
+        size = int(info["height"]), int(info["width"])
+        frames[path if name in frames else name] = Frame(number, told, size)
+    return frames
 
 
 def creates_attributes(instance_data: Any) -> bool:

@@ -44,7 +44,8 @@ __all__ = ["column", "group_numbers", "kept_attributes", "pack", "packed_items",
 #: As the writer asks them: those that take only some annotations of a type come first.
 _SPECIAL_FIRST = sorted(KINDS, key=lambda kind: kind.takes is None)
 
-_OUTLINES = [annotation_type(name) for name in ("polygon", "ellipse", "rotated_bbox")]
+_OUTLINES = [annotation_type(name) for name in ("polygon", "rotated_bbox")]
+_ELLIPSE = annotation_type("ellipse")
 
 #: Attribute -> its column, and the text of a value there.
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str | None]]] = {
@@ -66,11 +67,12 @@ _TEXTS = frozenset(("box_id", "estimated_yes_no", "text_label"))
 def _with_columns(annotation: Any, ordinary: bool) -> frozenset[str] | None:
     """The attributes of an annotation that have a column; None for kinds without ``Extra``."""
     type_ = annotation.type
-    if type_ in _OUTLINES:
-        return masks.ATTRIBUTES
-    if type_ is AnnotationType.bbox and annotation.attributes.get("rotation"):
+    is_turned = type_ is AnnotationType.bbox and annotation.attributes.get("rotation")
+    if is_turned or type_ is _ELLIPSE:
         # Written as a mask, by its rotation.
         return masks.ATTRIBUTES | {"rotation"}
+    if type_ in _OUTLINES:
+        return masks.ATTRIBUTES
     for kind in _SPECIAL_FIRST:
         if kind.type is type_ and (kind.takes is None or (not ordinary and kind.takes(annotation))):
             return kind.attributes if EXTRA_ATTRIBUTE in kind.extra else None

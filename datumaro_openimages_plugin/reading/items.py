@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from datumaro_openimages_plugin._host import DatasetItem, Image
+from datumaro_openimages_plugin._host import ANNOTATIONS_FIELD, DatasetItem, Image
 from datumaro_openimages_plugin.annotations import extras
 from datumaro_openimages_plugin.annotations.objects import OriginItem, other_fields
 from datumaro_openimages_plugin.annotations.origin import ImageOrigin, ImageSource
@@ -15,7 +15,10 @@ from datumaro_openimages_plugin.kinds import KINDS_BY_NAME
 
 __all__ = ["make_item", "show_columns"]
 
-_OTHERS = other_fields(OriginItem, {"id", "subset", "media", "annotations", "attributes", "origin"})
+_OTHERS = other_fields(
+    OriginItem, {"id", "subset", "media", ANNOTATIONS_FIELD, "attributes", "origin"}
+)
+_set_annotations = getattr(OriginItem, ANNOTATIONS_FIELD).__set__
 
 
 class _Unchecked(OriginItem):
@@ -58,7 +61,7 @@ def make_item(
     item.id = image_id
     item.subset = subset
     item.media = media
-    item.annotations = annotations
+    _set_annotations(item, annotations)
     item.attributes = {}
     item._source = origin
     item._row = row

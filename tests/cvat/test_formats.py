@@ -217,40 +217,6 @@ def test_masks_become_polygons_where_cvat_asks(ours, make_task, tmp_path):
     assert texts(task, found)["truncated"] == "true"
 
 
-def test_a_project_is_made_of_the_pictures(ours, make_task, tmp_path):
-    b = ours.bindings
-    task = make_task(
-        b.record("rectangle", "cat", 0, {"truncated": "true"}, points=[1, 2, 9, 8]),
-        b.record("tag", "cat", 1, {"score": "0"}),
-        frames=[("a.jpg", HEIGHT, WIDTH, "train"), ("x/b.png", HEIGHT, WIDTH, "test")],
-        labels=[full_label(b, "cat", b.attribute("colour", "text", default="red")),
-                full_label(b, "unused")],
-    )  # fmt: skip
-    archive = run_export(ours, task, tmp_path, OURS, save_images=True)
-    project = b.TaskData([], [])
-    project.soft_attribute_import = True
-
-    def load_data_callback(dataset, instance_data):
-        (categories,) = dataset.categories().values()
-        for category in categories:
-            label = {"name": category.name, "type": "any", "attributes": []}
-            instance_data.labels.append(label)
-        for item in dataset:
-            assert (tmp_path / item.media.path).is_file()
-            frame = b.Frame(f"{item.id}.jpg", *item.media.size, item.subset)
-            instance_data.frames.append(frame)
-
-    run_import(ours, project, archive, tmp_path, OURS, load_data_callback=load_data_callback)
-    assert [label["name"] for label in project.labels] == ["cat"]
-    made = {a["name"]: a["input_type"] for a in project.labels[0]["attributes"]}
-    flags = dict.fromkeys(FLAGS[1:], "checkbox")
-    assert made == {"score": "text", "colour": "text", "box_id": "text", "predicted_iou": "text",
-                    **flags}  # fmt: skip
-    assert sorted(f.subset for f in project.frames) == ["test", "train"]
-    tag, box = sorted(project.records, key=lambda r: r["type"], reverse=True)
-    assert (tag["attributes"]["score"], box["attributes"]["colour"]) == ("0", "red")
-
-
 # Export
 
 

@@ -19,7 +19,8 @@ OPTIONS = ("x", "y z")
 
 
 def text(chance):
-    return "".join(chance.choice("ab ,\"'\n;0.1é\\{}[]/:\t") for _ in range(chance.randrange(6)))
+    made = [chance.choice("ab ,\"'\n;0.1é\\{}[]/:\t") for _ in range(chance.randrange(6))]
+    return "".join(made).strip()  # as CVAT keeps it
 
 
 def value(chance, input_type):

@@ -30,6 +30,14 @@ from datumaro.components.environment import Environment
 from datumaro_openimages_plugin._host import DatasetBase, DatasetItem, Image, image_from_bytes
 
 INTERNAL = {"occluded", "outside", "keyframe", "track_id", "rotation"}
+
+#: Newer releases have a score of their own for shapes, and take it from an attribute of this name
+#: before they read the others; and what they export is a stream, which is read once.
+NEWER = False
+
+#: What an attribute may say of where a shape is from.
+SOURCES = {"auto", "semi-auto", "manual", "file"}
+
 Frame = namedtuple("Frame", "path height width subset", defaults=("default",))
 
 
@@ -59,8 +67,8 @@ class TaskData:
     Attribute = namedtuple("Attribute", "name value")
     LabeledShape = namedtuple(
         "LabeledShape",
-        "type frame label points occluded attributes source rotation group z_order elements",
-        defaults=("manual", 0, 0, 0, ()),
+        "type frame label points occluded attributes source rotation group z_order score",
+        defaults=("manual", 0, 0, 0, 1),
     )
     Tag = namedtuple("Tag", "frame label attributes source group", defaults=("manual", 0))
 
@@ -131,7 +139,7 @@ class TaskData:
                 value = value.lower()
                 if value not in ("true", "false"):
                     raise ValueError(f"Failed to convert attribute {name!r}={value!r}")
-            landed[name] = value
+            landed[name] = stored_text(value)
         return landed
 
     def add_tag(self, tag):
@@ -142,6 +150,11 @@ class TaskData:
     def add_shape(self, shape):
         label = self._label(shape.label)
         attributes = self._attributes(label, shape.attributes)
+        if shape.type != "mask":
+            # In place: some releases do so, and take nothing but lists.
+            shape.points[:] = [float(value) for value in shape.points]
+        if not 0 <= float(shape.rotation) <= 360 or not 0 <= float(shape.score) <= 1:
+            raise ValueError("A field is out of its range")
         self.records.append(
             record(
                 shape.type,
@@ -155,6 +168,49 @@ class TaskData:
                 z_order=shape.z_order,
             )
         )
+
+
+def stored_text(value):
+    """A value as the tables keep it: checked, and without white space around it."""
+    value.encode()
+    if len(value) > 4096 or "\0" in value:
+        raise ValueError("An attribute's value is too long, or has a null character")
+    return value.strip()
+
+
+class ProjectData:
+    """A project that a dataset is imported into: every subset with pictures becomes a task."""
+
+    META_FIELD = "project"
+
+    def __init__(self, labels=()):
+        self.labels = [dict(label) for label in labels]
+        self.tasks = {}
+        self.soft_attribute_import = True
+        self.frame_info = {}
+
+    meta = property(lambda self: TaskData.meta.fget(self))
+
+    def load(self, dataset, project):
+        """What CVAT gives to formats as ``load_data_callback``."""
+        assert project is self
+        names = [label.name for label in dataset.categories()[AnnotationType.label]]
+        if not self.labels:
+            self.labels += [{"name": n, "type": "any", "attributes": []} for n in names]
+        lacking = set(names) - {label["name"] for label in self.labels}
+        if lacking:
+            raise CvatImportError(f"Target project does not have label with name {lacking}")
+        for name, subset in dataset.subsets().items():
+            pictures = [item for item in subset if item.media is not None and item.media.has_data]
+            if not pictures:
+                raise ValueError("No media data found")
+            root = os.path.commonpath([p.media.path.rsplit(p.id, 1)[0] for p in pictures])
+            frames = [
+                (os.path.relpath(p.media.path, root), *p.media.size, name)
+                for p in sorted(pictures, key=lambda item: item.media.path)
+            ]
+            task = self.tasks[name] = TaskData([], frames)
+            task.labels, task.soft_attribute_import = self.labels, True
 
 
 def attribute(name, input_type, values=(), default="", mutable=False):
@@ -213,6 +269,7 @@ class CvatTaskOrJobDataExtractor(DatasetBase):
         )
         self._instance = instance
         self._include_images = include_images
+        self._is_read = False
 
     def categories(self):
         labels = LabelCategories(attributes=["occluded"])
@@ -221,6 +278,8 @@ class CvatTaskOrJobDataExtractor(DatasetBase):
         return {AnnotationType.label: labels}
 
     def __iter__(self):
+        assert not (NEWER and self._is_read), "a stream is read once"
+        self._is_read = True
         by_frame = {}
         for shape in self._instance.records:
             by_frame.setdefault(shape["frame"], []).append(shape)
@@ -297,12 +356,15 @@ class CvatTaskOrJobDataExtractor(DatasetBase):
     @staticmethod
     def _ellipse(points, rotation, frame, common):
         common["attributes"]["rotation"] = rotation
+        # Kept as the centre, the right end and the top.
+        x, y, right, top = points
+        corners = [2 * x - right, top, right, 2 * y - top]
         if hasattr(annotations, "Ellipse"):
-            return annotations.Ellipse(*points, **common)
+            return annotations.Ellipse(*corners, **common)
         # Where Datumaro has no ellipses, CVAT gives masks.
         from .formats.transformations import EllipsesToMasks
 
-        made = SimpleNamespace(points=points, **common)
+        made = SimpleNamespace(points=corners, **common)
         return EllipsesToMasks._mask(made, (frame.height, frame.width))
 
 
@@ -349,6 +411,10 @@ _SHAPES = {
 def import_dm_annotations(dm_dataset, instance_data):
     if len(dm_dataset) == 0:
         return
+    if isinstance(instance_data, ProjectData):
+        for name, task in instance_data.tasks.items():
+            import_dm_annotations(dm_dataset.subsets()[name].as_dataset(), task)
+        return
     labels = dm_dataset.categories()[AnnotationType.label]
     root_hint = find_dataset_root(dm_dataset, instance_data)
     for item in dm_dataset:
@@ -370,6 +436,7 @@ def import_dm_annotations(dm_dataset, instance_data):
 
 
 def _import(annotation, number, labels, groups, instance):
+    own_score = annotation.attributes.pop("score", None) if NEWER else None
     attributes = [instance.Attribute(n, str(v)) for n, v in annotation.attributes.items()]
     common = {
         "frame": number,
@@ -387,8 +454,9 @@ def _import(annotation, number, labels, groups, instance):
         top, left = int(rows.min()), int(columns.min())
         points = (image[top : rows.max() + 1, left : columns.max() + 1], left, top)
     else:
-        points = [float(value) for value in annotation.points]
+        points = annotation.points
     occluded = str(annotation.attributes.pop("occluded", None)).lower() in ("true", "1")
+    is_source = annotation.attributes.get("source", "").lower() in SOURCES
     instance.add_shape(
         instance.LabeledShape(
             type=_SHAPES[annotation.type],
@@ -396,6 +464,8 @@ def _import(annotation, number, labels, groups, instance):
             points=points,
             occluded=occluded,
             rotation=annotation.attributes.pop("rotation", 0.0),
+            source=annotation.attributes.pop("source").lower() if is_source else "manual",
+            score=1 if own_score is None else own_score,
             z_order=annotation.z_order,
             **common,
         )

@@ -40,7 +40,7 @@ class RotatedBoxesToPolygons(ItemTransform):
 
 
 class EllipsesToMasks(ItemTransform):
-    """As newer releases have it: their points are the centre, the right end and the top."""
+    """As newer releases have it."""
 
     def transform_item(self, item):
         made = [
@@ -53,16 +53,16 @@ class EllipsesToMasks(ItemTransform):
 
     @staticmethod
     def _mask(ellipse, size):
-        cx, cy, right, top = ellipse.points
-        attributes = dict(ellipse.attributes)
-        rotation = attributes.pop("rotation")
+        x1, y1, x2, y2 = ellipse.points
         pixels = np.zeros(size, np.uint8)
-        centre, axes = (round(cx), round(cy)), (round(right - cx), round(cy - top))
+        centre, axes = (round((x1 + x2) / 2), round((y1 + y2) / 2)), (
+            round((x2 - x1) / 2), round((y2 - y1) / 2))  # fmt: skip
+        rotation = ellipse.attributes["rotation"]
         cv2.ellipse(pixels, centre, axes, rotation, 0, 360, 255, thickness=-1)
         return Mask(
             pixels > 0,
             label=ellipse.label,
-            attributes=attributes,
+            attributes=ellipse.attributes,
             group=ellipse.group,
             z_order=ellipse.z_order,
         )
