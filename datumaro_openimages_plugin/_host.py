@@ -111,8 +111,8 @@ _IMAGE_FROM_FILE: Any = getattr(_media, "ImageFromFile", None)
 #: Datumaro 1.x: what annotations have as ``object_id`` until they are told; None on the 0.3 line.
 OBJECT_ID = getattr(getattr(attr.fields(Label), "object_id", None), "default", None)
 
-#: The field of a ``DatasetItem`` that has its annotations. It is private where they may be made when
-#: they are asked for, as in newer builds of CVAT's, and ``annotations`` is a property.
+#: The field of a ``DatasetItem`` that has its annotations. It is private where they may be made
+#: when they are asked for, as in newer builds of CVAT's, and ``annotations`` is a property.
 ANNOTATIONS_FIELD: str = next(
     field.name for field in attr.fields(DatasetItem) if field.name.strip("_") == "annotations"
 )

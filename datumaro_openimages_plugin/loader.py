@@ -187,19 +187,20 @@ def _set_patterns(module: ModuleType | None, add: bool = True) -> None:
     setattr(path, _PATTERNS, (*patterns, _OUR_PATTERN) if add else patterns)
 
 
-def _list_quoted_ids(module: ModuleType) -> None:
-    """Has CVAT's stock format find ids with commas and quotes in our lists too.
+def _find_all_ids(module: ModuleType) -> None:
+    """Has CVAT's stock format find all images that need a size, which it gives to those it finds.
 
-    It takes what stands before a line's first comma, so that such images get no size.
+    It takes what stands before a line's first comma, in image lists alone and not below a zip's top
+    folder; boxes of other images would have their fractions as pixels.
     """
     if not hasattr(module, "find_item_ids"):
         return
 
     @functools.wraps(module.find_item_ids)
     def find_item_ids(path: str) -> Iterable[str]:
-        from datumaro_openimages_plugin.reading.read_ids import listed_ids
+        from datumaro_openimages_plugin.reading.read_ids import ids_with_sizes
 
-        return listed_ids(path)
+        return ids_with_sizes(path)
 
     module.find_item_ids = find_item_ids  # type: ignore[attr-defined]
 
@@ -236,5 +237,5 @@ HOOKS: dict[str, Callable[[ModuleType], None]] = {
     _ENVIRONMENT: install,
     _DATASET: _explain_zip_target,
     **dict.fromkeys(_BUILT_IN_MODULES, _set_patterns),
-    "cvat.apps.dataset_manager.formats.openimages": _list_quoted_ids,
+    "cvat.apps.dataset_manager.formats.openimages": _find_all_ids,
 }

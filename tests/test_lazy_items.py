@@ -1,4 +1,4 @@
-"""Items whose annotations may be made when they are asked for, as newer builds of CVAT have them."""
+"""Items whose annotations may be made when they are asked for, as CVAT's newer builds have them."""
 
 from __future__ import annotations
 

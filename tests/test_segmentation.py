@@ -133,13 +133,14 @@ def test_a_mask_of_an_index_mask_becomes_a_png(picture, tmp_path):
     assert np.array_equal(found.image, rectangle(slice(3, 33)))
 
 
-@pytest.mark.parametrize(
-    ("degrees", "within"), [(0.0, (20, 15, 40, 21)), (90.0, (27, 8, 33, 28)), (450.0, (27, 8, 33, 28))]
-)
-def test_an_ellipse_is_turned_by_its_rotation(picture, tmp_path, degrees, within):
+@pytest.mark.parametrize(("degrees", "is_upright"), [(0.0, False), (90.0, True), (450.0, True)])
+def test_an_ellipse_is_turned_by_its_rotation(picture, tmp_path, degrees, is_upright):
     ellipse = kind("Ellipse")
     made = ellipse(20, 15, 40, 21, label=0, attributes={"rotation": degrees})
+    within = (27, 8, 33, 28) if is_upright else (20, 15, 40, 21)
     out = exported(tmp_path / "out", picture, made, ellipse(*within, label=0))
     turned, straight = masks_of(out)
-    assert turned.image.any() and np.array_equal(turned.image, straight.image)
+    # Pixels of the outline itself may differ.
+    common, either = turned.image & straight.image, turned.image | straight.image
+    assert common.sum() > 0.85 * either.sum()
     assert "rotation" not in turned.attributes

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import oi_files
 import pytest
-from cvat_tasks import assert_same, there_and_back
+from cvat_tasks import answer, assert_same, packed, there_and_back
 
 from datumaro_openimages_plugin.cvat import server
 
@@ -23,24 +24,28 @@ def test_frames_that_differ_in_their_extensions(ours, make_task, tmp_path, annot
 
 
 @pytest.mark.parametrize(
-    "frames",
+    "others",
     [
         # CVAT looks for x/a, finds y/x/a first and takes all other images to be in y, too.
-        ["b.jpg", "y/x/a.jpg", "x/a.jpg", "y/b.jpg"],
-        ["b.jpg", "y/x/a.jpg", "x/a.jpg", "c.jpg"],
-        ["a.jpg", "a.jpg.png", "x/a.jpg"],
-        ["1.jpg", "0.jpg", "x/2.jpg"],
+        ["y/x/a.jpg", "y/b.jpg"],
+        ["y/x/a.jpg"],
+        ["b.jpg.png"],
     ],
 )
-def test_folders_that_may_be_mistaken(ours, make_task, tmp_path, frames):
-    task = task_of(ours, make_task, frames, (0, 2))
-    assert_same(task, there_and_back(ours, task, tmp_path))
+def test_folders_that_may_be_mistaken(ours, make_task, tmp_path, others):
+    row = "{},xclick,cat,1,0,0.5,0,0.5,0,0,0,0,0\n".format
+    files = {
+        "annotations/class-descriptions.csv": "cat,cat\n",
+        "annotations/train-annotations-bbox.csv": oi_files.BOX_HEADER + row("b") + row("x/a"),
+    }
+    frames = ["b.jpg", *others, "x/a.jpg"]
+    task = task_of(ours, make_task, frames, ())
+    assert answer(ours, task, packed(files, tmp_path / "in.zip"), tmp_path) == (200, "")
+    assert [frames[record["frame"]] for record in task.records] == ["b.jpg", "x/a.jpg"]
 
 
 def test_a_video_has_frames_without_extensions():
-    info = {
-        number: {"path": f"frame_{number:06d}", "height": 3, "width": 4} for number in (0, 1)
-    }
+    info = {number: {"path": f"frame_{number:06d}", "height": 3, "width": 4} for number in (0, 1)}
     frames = server.frames_of(SimpleNamespace(frame_info=info))
     assert frames == {
         "frame_000000": (0, "frame_000000", (3, 4)),

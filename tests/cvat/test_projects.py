@@ -7,7 +7,14 @@ import numpy as np
 import oi_files
 import pytest
 from cvat_tasks import (
-    FLAGS, HEIGHT, OURS, WIDTH, answer, full_label, run_export, run_import,
+    FLAGS,
+    HEIGHT,
+    OURS,
+    WIDTH,
+    answer,
+    full_label,
+    run_export,
+    run_import,
 )  # fmt: skip
 
 ROW = "a,xclick,/m/1,1,0.1,0.5,0.2,0.6,1,0,-1,0,1\n"
@@ -76,9 +83,7 @@ def test_tasks_are_made_of_the_pictures(ours, make_task, tmp_path):
 
 def test_images_without_picture_and_annotations_do_not_matter(ours, tmp_path, caplog):
     listed = [("a", "train"), ("missing", "train"), ("0", "train"), ("other", "test")]
-    project, (status, message) = imported(
-        ours, project_files([ROW], *listed, a="train"), tmp_path
-    )
+    project, (status, message) = imported(ours, project_files([ROW], *listed, a="train"), tmp_path)
     assert (status, message) == (200, "")
     assert {name: len(task.records) for name, task in project.tasks.items()} == {"train": 1}
     assert "left out 3 images without annotations and picture" in caplog.text

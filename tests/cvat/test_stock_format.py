@@ -130,6 +130,14 @@ def test_sizes_come_from_the_frames_where_no_file_tells_them(cvat, task, tmp_pat
     assert corners(run_import(cvat, task, archive, tmp_path)) == EXPECTED
 
 
+@pytest.mark.parametrize("top", ["", "my dataset/"])
+def test_sizes_come_from_the_frames_where_no_list_names_the_images(cvat, task, tmp_path, top):
+    files = annotation_files("train-images-with-rotation.csv")
+    del files["annotations/train-images-with-rotation.csv"]
+    archive = packed(files, tmp_path / "in.zip", top)
+    assert corners(run_import(cvat, task, archive, tmp_path)) == EXPECTED
+
+
 def test_sizes_come_from_images_meta_where_it_is(cvat, task, tmp_path):
     files = annotation_files("train-image_ids_and_rotation.csv")
     files["annotations/images.meta"] = "".join(

@@ -30,7 +30,13 @@ def one_of_each(b, attributes):
 @pytest.mark.parametrize("name", ["source", "track_id", "keyframe", "outside", "rotation"])
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [("text", "manual"), ("text", "left"), ("number", "7"), ("number", "400"), ("checkbox", "true")],
+    [
+        ("text", "manual"),
+        ("text", "left"),
+        ("number", "7"),
+        ("number", "400"),
+        ("checkbox", "true"),
+    ],
 )
 def test_attributes_called_like_cvats_own_stay(ours, make_task, tmp_path, name, kind, value):
     b = ours.bindings
