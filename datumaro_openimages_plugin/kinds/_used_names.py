@@ -1,14 +1,13 @@
-"""Which of millions of names are taken, in some eight bytes each."""
+"""Which of millions of names are taken, in some sixteen bytes each."""
 
 from __future__ import annotations
 
 import hashlib
-
-import numpy as np
+from array import array
 
 __all__ = ["UsedNames"]
 
-_RECENT = 1 << 16  # hashes that wait to be sorted in with the others
+_SLOTS = 1 << 10  # at first; a power of two
 
 
 class UsedNames:
@@ -19,23 +18,31 @@ class UsedNames:
     """
 
     def __init__(self) -> None:
-        self._recent: set[int] = set()
-        self._sorted = np.empty(0, np.int64)
+        # Each hash is in the slot that its last bits say, or in the next free one; 0 is free.
+        self._slots = array("Q", bytes(8 * _SLOTS))
+        self._count = 0
 
     def take(self, name: str) -> bool:
         """Takes a name; False where it was taken before."""
         data = name.casefold().encode("utf-8", "surrogatepass")
-        digest = hashlib.blake2b(data, digest_size=8).digest()
-        number = int.from_bytes(digest, "little", signed=True)
-        if number in self._recent or self._is_sorted_in(number):
+        number = int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little") or 1
+        if not self._put(number):
             return False
-        self._recent.add(number)
-        if len(self._recent) >= _RECENT:
-            recent = np.fromiter(self._recent, np.int64, len(self._recent))
-            self._sorted = np.sort(np.concatenate([self._sorted, np.sort(recent)]), kind="stable")
-            self._recent.clear()
+        self._count += 1
+        if 3 * self._count > 2 * len(self._slots):
+            old, self._slots = self._slots, array("Q", bytes(16 * len(self._slots)))
+            for number in old:
+                if number:
+                    self._put(number)
         return True
 
-    def _is_sorted_in(self, number: int) -> bool:
-        at = int(self._sorted.searchsorted(number))
-        return at < len(self._sorted) and self._sorted.item(at) == number
+    def _put(self, number: int) -> bool:
+        slots = self._slots
+        last = len(slots) - 1
+        at = number & last
+        while found := slots[at]:
+            if found == number:
+                return False
+            at = (at + 1) & last
+        slots[at] = number
+        return True

@@ -92,9 +92,12 @@ class StagedFiles:
         """
         inner = self.name_in_target(src)
         if inner == rel:
-            # One picture may serve images of several subsets.
-            if not self._has_same(src, rel):
+            try:
                 self.keep(rel)
+            except SaveError:
+                # One picture may serve images of several subsets.
+                if not self._has_same(src, rel):
+                    raise
         elif (link or inner is not None) and not os.path.islink(src):
             self._placed(src, rel, _NEW, self._carry)
         else:
@@ -150,7 +153,9 @@ class StagedFiles:
 
     def _has_same(self, src: str, rel: str) -> bool:
         staged = os.path.join(self.root, rel)
-        return os.path.lexists(staged) and filecmp.cmp(src, staged, shallow=False)
+        if os.path.islink(staged):  # which may lead nowhere from there
+            return os.path.islink(src) and os.readlink(src) == os.readlink(staged)
+        return os.path.isfile(staged) and filecmp.cmp(src, staged, shallow=False)
 
     def _placed(
         self, src: str, rel: str, unsafe: re.Pattern[str], place: Callable[[str, str], None]

@@ -10,10 +10,10 @@ from datumaro_openimages_plugin.kinds import _used_names
 from datumaro_openimages_plugin.kinds._used_names import UsedNames
 
 
-@pytest.mark.parametrize("recent", [1, 2, 7, 1000])
-def test_each_name_is_free_once(recent, monkeypatch):
-    monkeypatch.setattr(_used_names, "_RECENT", recent)
-    rng = random.Random(recent)
+@pytest.mark.parametrize("slots", [2, 8, 1024])
+def test_each_name_is_free_once(slots, monkeypatch):
+    monkeypatch.setattr(_used_names, "_SLOTS", slots)
+    rng = random.Random(slots)
     names, seen = UsedNames(), set()
     for _ in range(600):
         name = "".join(rng.choices("aAbB_ß", k=rng.randint(0, 4))) + ".png"

@@ -202,7 +202,8 @@ def test_linked_images(tmp_path, way):
     for name in ("a.jpg", "b.jpg"):
         (target / "images/train" / name).symlink_to(f"../../../disk/{name}")
     with Staging(str(target)) as staging:
-        staging.add_file(str(target / "images/train/a.jpg"), "images/train/a.jpg")
+        for _ in ("one", "another image of the same picture"):
+            staging.add_file(str(target / "images/train/a.jpg"), "images/train/a.jpg")
         staging.add_file(str(target / "images/train/b.jpg"), "b.jpg")
     assert files(target) == {"images/train/a.jpg": "a", "b.jpg": "b"}
     assert os.readlink(target / "images/train/a.jpg") == "../../../disk/a.jpg"
