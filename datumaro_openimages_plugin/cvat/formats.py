@@ -132,6 +132,7 @@ def _landed(path: str, instance_data: Any, has_frames: bool) -> Any:
         frames,
         makes_labels=not has_frames and not labels,
         makes_attributes=server.creates_attributes(instance_data),
+        never_made=server.never_created(),
         negatives=negatives,
         misfits=Misfits(frames or (), labels),
     )

@@ -47,6 +47,7 @@ class TaskSpec:
             dataset's images.
         makes_labels: Whether labels are made of the dataset's classes, as in an empty project.
         makes_attributes: Whether attributes that a label lacks are created, as in projects.
+        never_made: Attributes that are not created even then.
         negatives: One of `NEGATIVES`.
         misfits: Gathers what does not fit.
     """
@@ -55,6 +56,7 @@ class TaskSpec:
     frames: Mapping[str, Frame] | None
     makes_labels: bool = False
     makes_attributes: bool = False
+    never_made: frozenset[str] = frozenset()
     negatives: str = "scored"
     misfits: Misfits = field(default_factory=Misfits)
 
@@ -106,6 +108,8 @@ class Landing(ItemTransform):  # type: ignore[misc]
     def transform_item(self, item: DatasetItem) -> DatasetItem | None:
         """The item as it lands; None for images that are or become no frame."""
         taken = [annotation for annotation in item.annotations if self._is_taken(annotation)]
+        absent = len(item.annotations) - len(taken)
+        self._task.misfits.left_out["labels of classes that are verified absent"] += absent
         frame = self._frame(item, bool(taken))
         if frame is None:
             return None
@@ -139,8 +143,9 @@ class Landing(ItemTransform):  # type: ignore[misc]
             return True
         spec = self._spec(annotation)
         has_score = spec is not None and "score" in spec.attributes
-        scored = has_score or self._task.makes_attributes
-        return self._task.negatives == "keep" or (self._task.negatives == "scored" and scored)
+        task = self._task
+        scored = has_score or (task.makes_attributes and "score" not in task.never_made)
+        return task.negatives == "keep" or (task.negatives == "scored" and scored)
 
     def _spec(self, annotation: Any) -> LabelSpec | None:
         name = self._labels[annotation.label]
@@ -171,7 +176,8 @@ class Landing(ItemTransform):  # type: ignore[misc]
             # Not what merely shows where a label is from.
             names = ATTRIBUTES[SHAPES[annotation.type.name]]
             kept = kept_attributes(annotation)
-            created = frozenset(names) | {n for n in kept if is_storable(n, _LONGEST_NAME)}
+            storable = {name for name in kept if is_storable(name, _LONGEST_NAME)}
+            created = (frozenset(names) | storable) - self._task.never_made
         found = {}
         for name, value in annotation.attributes.items():
             if value is None or (name not in known and name not in created and name != "occluded"):

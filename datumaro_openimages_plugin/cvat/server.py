@@ -1,9 +1,10 @@
 """All that is taken from CVAT, imported when it is used: the one module that knows CVAT's names.
 
 The names are those of CVAT's ``apps/dataset_manager``: the registry with its two decorators and
-``dm_env``, ``bindings.GetCVATDataExtractor`` and ``bindings.import_dm_annotations``, the newer
-releases' transform ``formats.transformations.EllipsesToMasks``, and of the data that formats are
-given ``META_FIELD``, ``meta``, ``frame_info`` and ``soft_attribute_import``.
+``dm_env``; of ``bindings`` the functions ``GetCVATDataExtractor`` and ``import_dm_annotations`` and
+the set ``CVAT_INTERNAL_ATTRIBUTES``; the newer releases' transform
+``formats.transformations.EllipsesToMasks``; and of the data that formats are given ``META_FIELD``,
+``meta``, ``frame_info`` and ``soft_attribute_import``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = [
     "frames_of",
     "import_annotations",
     "label_specs_of",
+    "never_created",
     "registry",
     "with_ellipses_as_masks",
 ]
@@ -105,3 +107,8 @@ def frames_of(instance_data: Any) -> dict[str, Frame]:
 def creates_attributes(instance_data: Any) -> bool:
     """Whether an attribute that a label lacks is created there, as it is in projects."""
     return bool(getattr(instance_data, "soft_attribute_import", False))
+
+
+def never_created() -> frozenset[str]:
+    """The attributes that are created nowhere; in newer releases ``score`` is one of them."""
+    return frozenset(getattr(_bindings(), "CVAT_INTERNAL_ATTRIBUTES", ()))

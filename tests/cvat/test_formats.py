@@ -347,7 +347,7 @@ LABELS = oi_files.LABEL_HEADER + "a,verification,/m/1,0\na,verification,/m/2,1\n
     ],
 )
 def test_negative_labels_are_tags_where_a_score_tells_them(
-    ours, make_task, tmp_path, monkeypatch, setting, with_score, expected
+    ours, make_task, tmp_path, monkeypatch, caplog, setting, with_score, expected
 ):
     b = ours.bindings
     if setting is not None:
@@ -359,6 +359,8 @@ def test_negative_labels_are_tags_where_a_score_tells_them(
     del files["annotations/train-annotations-bbox.csv"]
     assert answer(ours, task, packed(files, tmp_path / "in.zip"), tmp_path) == (200, "")
     assert [record["label"] for record in task.records] == expected
+    is_told = "left out 1 labels of classes that are verified absent" in caplog.text
+    assert is_told is (len(expected) == 1)
     if with_score and setting is None:
         assert task.records[0]["attributes"] == {"score": "0"}
 

@@ -107,3 +107,27 @@ def test_an_attribute_whose_name_is_too_long_is_not_created(ours, tmp_path, capl
     names = {attribute["name"] for attribute in project.labels[0]["attributes"]}
     assert "short" in names and "n" * 65 not in names
     assert "which a label lacks" in caplog.text
+
+
+def test_labels_of_absent_classes_need_a_score_that_is_created(ours, tmp_path, monkeypatch, caplog):
+    b = ours.bindings
+    files = project_files([ROW], a="train")
+    name = "annotations/train-annotations-human-imagelabels.csv"
+    files[name] = oi_files.LABEL_HEADER + "a,verification,/m/1,1\na,verification,/m/2,0\n"
+    project, _ = imported(ours, files, tmp_path)
+    tags = [r for r in project.tasks["train"].records if r["type"] == "tag"]
+    assert [(r["label"], r["attributes"]) for r in tags] == [
+        ("/m/1", {"score": "1"}),
+        ("/m/2", {"score": "0"}),
+    ]
+    newer = {*b.CVAT_INTERNAL_ATTRIBUTES, "score", "source"}
+    monkeypatch.setattr(b, "CVAT_INTERNAL_ATTRIBUTES", newer)
+    files["annotations/train-annotations-bbox.csv"] = oi_files.BOX_HEADER + ROW.replace(
+        "/m/1,1", "/m/1,0.5"
+    )
+    project, (status, _) = imported(ours, files, tmp_path)
+    found = {r["type"]: (r["label"], r["attributes"]) for r in project.tasks["train"].records}
+    assert status == 200 and set(found) == {"tag", "rectangle"}
+    assert found["tag"] == ("/m/1", {})
+    assert "score" not in found["rectangle"][1]
+    assert "left out 1 values of 'score', which a label lacks" in caplog.text

@@ -29,7 +29,8 @@ from datumaro.components.environment import Environment
 
 from datumaro_openimages_plugin._host import DatasetBase, DatasetItem, Image, image_from_bytes
 
-INTERNAL = {"occluded", "outside", "keyframe", "track_id", "rotation"}
+#: Attributes that are never created; newer releases have ``source`` and ``score`` here, too.
+CVAT_INTERNAL_ATTRIBUTES = {"occluded", "outside", "keyframe", "track_id", "rotation"}
 
 #: Newer releases have a score of their own for shapes, and take it from an attribute of this name
 #: before they read the others; and what they export is a stream, which is read once.
@@ -129,7 +130,7 @@ class TaskData:
         landed = {}
         for name, value in attributes:
             if name not in known:
-                if not self.soft_attribute_import or name in INTERNAL:
+                if not self.soft_attribute_import or name in CVAT_INTERNAL_ATTRIBUTES:
                     continue
                 kind = "checkbox" if value.lower() in ("true", "false") else "text"
                 known[name] = attribute(name, kind, default="")
