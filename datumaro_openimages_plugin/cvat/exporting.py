@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from datumaro_openimages_plugin.cvat.server import own_id
 from datumaro_openimages_plugin.cvat.specs import LabelSpec
 from datumaro_openimages_plugin.kinds._extra_column import group_numbers, pack
 
@@ -51,7 +52,7 @@ class TaskItems:
         return getattr(self._extractor, name)
 
     def __iter__(self) -> Iterator[Any]:
-        seen: set[tuple[str, str]] = set()
+        given: defaultdict[str, set[str]] = defaultdict(set)  # by subset
         for item in self._extractor:
             made = [self._annotation(annotation) for annotation in item.annotations]
             held = [annotation for annotation in made if annotation is not None]
@@ -61,11 +62,11 @@ class TaskItems:
                 # The number of the frame, which CVAT knows by its name.
                 "attributes": {},
             }
-            if (item.subset, item.id) in seen:
-                # Frames may differ in their extensions alone, and ids have none.
-                changes["id"] = item.id + os.path.splitext(getattr(item.media, "path", ""))[1]
+            name = own_id(item.id, _extension(item.media), given[item.subset])
+            given[item.subset].add(name)
+            if name != item.id:
+                changes["id"] = name
                 self._renamed += 1
-            seen.add((item.subset, item.id))
             yield item.wrap(**changes)
 
     def _annotation(self, annotation: Any) -> Any:
@@ -101,3 +102,8 @@ class TaskItems:
                 "%d frames share their names but for the extension, which is part of their ids now",
                 self._renamed,
             )
+
+
+def _extension(media: Any) -> str:
+    path = getattr(media, "path", "")
+    return os.path.splitext(path)[1] if path else getattr(media, "ext", None) or ""

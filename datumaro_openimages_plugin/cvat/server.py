@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Container
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ __all__ = [
     "import_annotations",
     "label_specs_of",
     "never_created",
+    "own_id",
     "registry",
     "with_ellipses_as_masks",
 ]
@@ -86,22 +88,37 @@ def label_specs_of(instance_data: Any) -> dict[str, LabelSpec]:
 def frames_of(instance_data: Any) -> dict[str, Frame]:
     """The frames of a task or job, by the id that an export gives to their image.
 
-    That is the name without its extension; where several frames share it, only the first has it,
-    and the others have their whole names.
+    See `own_id`; the frames are in their order.
     """
-    paths = {number: info["path"] for number, info in sorted(instance_data.frame_info.items())}
-    bare = {number: os.path.splitext(path)[0] for number, path in paths.items()}
+    parts = {
+        number: os.path.splitext(info["path"])
+        for number, info in sorted(instance_data.frame_info.items())
+    }
     # CVAT itself knows the last of several by this name.
-    last = {name: number for number, name in bare.items()}
+    last = {name: number for number, (name, _) in parts.items()}
     frames: dict[str, Frame] = {}
-    for number, name in bare.items():
-        info, path = instance_data.frame_info[number], paths[number]
+    for number, (name, extension) in parts.items():
+        told = name
         # Number 0 is none to CVAT once it has guessed a folder, so that it looks there.
-        is_sure = number != 0 and last[name] == number
-        told = name if is_sure or path in last else path
+        if last[name] != number or (number == 0 and extension):
+            told = own_id(name + extension, f".{number}", last)
+        info = instance_data.frame_info[number]
         size = int(info["height"]), int(info["width"])
-        frames[path if name in frames else name] = Frame(number, told, size)
+        frames[own_id(name, extension, frames)] = Frame(number, told, size)
     return frames
+
+
+def own_id(name: str, extension: str, taken: Container[str]) -> str:
+    """The id of a frame's image: its name without the extension, unless another one has that.
+
+    Args:
+        name: The name without the extension.
+        extension: The extension, which is then part of the id.
+        taken: The ids of the frames before it.
+    """
+    while name in taken:
+        name += extension or "_"
+    return name
 
 
 def creates_attributes(instance_data: Any) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from types import SimpleNamespace
 
 import oi_files
 import pytest
-from cvat_tasks import answer, assert_same, packed, there_and_back
+from cvat_tasks import OURS, answer, assert_same, packed, run_export, run_import
 
 from datumaro_openimages_plugin.cvat import server
 
@@ -17,10 +18,26 @@ def task_of(ours, make_task, frames, annotated):
     return make_task(*boxes, frames=frames)
 
 
-@pytest.mark.parametrize("annotated", [(0,), (1,), (0, 1), (0, 1, 2)])
-def test_frames_that_differ_in_their_extensions(ours, make_task, tmp_path, annotated):
-    task = task_of(ours, make_task, ["a.jpg", "a.png", "b.jpg"], annotated)
-    assert_same(task, there_and_back(ours, task, tmp_path))
+@pytest.mark.parametrize(
+    "frames",
+    [
+        ["a.jpg", "a.png", "b.jpg"],
+        ["a.jpg.png", "a.png", "a.jpg"],
+        ["a.png", "a.jpg", "a.jpg.jpg"],
+        ["a.jpg.jpg", "a.jpg", "a.png", "a.jpg.png"],
+    ],
+)
+@pytest.mark.parametrize("save_images", [False, True])
+def test_frames_that_differ_in_their_extensions(ours, make_task, tmp_path, frames, save_images):
+    for number in range(len(frames)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for annotated in ((number,), range(len(frames))):
+            task = task_of(ours, make_task, frames, annotated)
+            archive = run_export(ours, task, folder, OURS, save_images=save_images)
+            again = ours.bindings.TaskData(task.labels, task.frames)
+            assert_same(task, run_import(ours, again, archive, folder, OURS).records)
+            shutil.rmtree(folder / "export")
 
 
 @pytest.mark.parametrize(
