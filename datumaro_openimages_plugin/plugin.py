@@ -103,7 +103,7 @@ class OpenImagesExtractor(DatasetBase):  # type: ignore[misc]
         **choice: Any,
     ) -> None:
         if label_names not in LABEL_NAMES:
-            raise FormatError("label_names must be 'id' or 'display'", value=label_names)
+            raise OptionError("label_names must be 'id' or 'display'", value=label_names)
         if not os.path.isdir(path) and not is_zip(path):
             raise NotADirectoryError(errno.ENOTDIR, "Can't find dataset directory", path)
         if not (image_meta is None or isinstance(image_meta, (Mapping, str))):

@@ -13,6 +13,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 from typing import Any
 
@@ -86,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise OptionError(str(error)) from None
     predictions: Any = args.predictions
+    if not os.path.exists(predictions):  # before the truth is read
+        raise FileNotFoundError(errno.ENOENT, "there are no predictions", predictions)
     if os.path.isdir(predictions) or predictions.lower().endswith(".zip"):
         predictions = open_dataset(predictions, args.predictions_format)
     scores = evaluate(

@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         subset=args.subset,
         progress=lambda items: progress(items, "reading", quiet=args.quiet),
     )
+    os.makedirs(os.path.dirname(os.path.abspath(args.output)), exist_ok=True)
     with open(args.output, "w", encoding="utf-8", errors="xmlcharrefreplace") as file:
         file.write(found.to_html())
     write(args.output)

@@ -173,7 +173,8 @@ def truth_from_dataset(dataset: Any, masks: bool, subset: str | None, known: Kno
         known.left_out.update(uncompared(item, masks, "truth"))
         rows += _truth_rows(item, image, size, masks, labels, known)
     if not known.images:
-        raise FormatError("the truth has no images", value=subset)
+        of_subset = "" if subset is None else " of this subset"
+        raise FormatError(f"the truth has no images{of_subset}", value=subset)
     table = np.array(verified, np.int64).reshape(-1, 3)
     return Truth(Table.of(rows), table, labels.hierarchy)
 

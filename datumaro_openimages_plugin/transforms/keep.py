@@ -35,10 +35,12 @@ class OpenImagesKeepClasses(Transform):
         parser.add_argument(
             "-c",
             "--class",
+            "--classes",
             dest="classes",
             metavar="CLASS",
-            action="append",
-            help="A class to keep (repeatable)",
+            nargs="+",
+            action="extend",
+            help="Classes to keep",
         )
         parser.add_argument(
             "--exact", action="store_true", help="Keep these classes without their descendants"

@@ -188,6 +188,11 @@ def test_the_command_refuses_what_it_cannot_use(truth_folder, tmp_path, capsys):
     assert "iou must be over 0" in capsys.readouterr().err
     assert cli.main(["evaluate", str(tmp_path / "nowhere"), path, "-q"]) == 2
     assert "there is no such dataset" in capsys.readouterr().err
+    nowhere = str(tmp_path / "nowhere")
+    assert cli.main(["evaluate", truth_folder, nowhere, "-q"]) == 2
+    assert "nowhere: there are no predictions" in capsys.readouterr().err
+    assert cli.main(["evaluate", truth_folder, path, "--subset", "x", "-q"]) == 2
+    assert "the truth has no images of this subset (found 'x')" in capsys.readouterr().err
 
 
 # A second implementation, image by image and detection by detection

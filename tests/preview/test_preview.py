@@ -333,7 +333,6 @@ def test_the_examples_of_the_page(tmp_path, monkeypatch, capsys):
     assert found
     for arguments in found:
         arguments = [str(tmp_path / a) if a.startswith("out/") else a for a in arguments]
-        (tmp_path / "out").mkdir(exist_ok=True)
         assert run_command(arguments, monkeypatch) == 0
     assert (tmp_path / "out/preview.html").stat().st_size > 10_000
 

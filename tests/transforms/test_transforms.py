@@ -313,6 +313,12 @@ def test_streams_give_the_same(name, tmp_path):
         assert (out / path.relative_to(plain)).read_bytes() == path.read_bytes()
 
 
+def test_classes_can_be_named_together_and_one_by_one():
+    parser = Environment().transforms["open_images_keep_classes"].build_cmdline_parser()
+    for line in ("-c A -c B", "-c A B", "--classes A B", "--class A --classes B"):
+        assert parser.parse_args(line.split()).classes == ["A", "B"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help_has_examples_that_run(name, tmp_path, monkeypatch):
     """Runs each example of the help as it stands, on a dataset of the name that it uses."""
