@@ -96,8 +96,8 @@ class Misfits:
             ]
         )
         return (
-            f"Values that attributes of the task do not take: {shown}. Make them attributes of "
-            "another type, such as text, or correct the rows."
+            f"Values that attributes of the task do not take: {shown}. Correct the rows or, where "
+            "no value is a long or broken text, make the attribute a text."
         )
 
     def _masks(self) -> str:
