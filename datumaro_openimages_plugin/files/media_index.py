@@ -139,10 +139,11 @@ class MediaIndex:
         """A picture that lies deeper: ``downloads/train/<id>.jpg``, ``downloads/train_0/…``."""
         if self._by_base is None:
             self._by_base = {}
-            nested = tuple(f"{folder}/" for folder in self._nested)
+            archives = set(self._nested)  # of whose many pictures none is looked for here
             for key in self.images:
-                if key.count("/") > 1 and not key.startswith(nested):
-                    self._by_base.setdefault(key.rpartition("/")[2], []).append(key)
+                folder, _, base = key.rpartition("/")
+                if "/" in folder and folder not in archives:
+                    self._by_base.setdefault(base, []).append(key)
         tail, found = f"/{subset}/{image_id}".lower(), None
         archive = re.compile(rf".*/{re.escape(subset)}_[0-9a-f]/", re.IGNORECASE | re.DOTALL)
         for key in self._by_base.get(image_id.rpartition("/")[2], ()):
