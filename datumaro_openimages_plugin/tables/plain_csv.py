@@ -7,6 +7,7 @@ a row, and parts of it can be read by themselves.
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from pyarrow import csv as pacsv
 from datumaro_openimages_plugin.tables.columns import ARROW_TYPES, Collector, Column
 from datumaro_openimages_plugin.tables.lent import batches
 
-__all__ = ["MOST_THREADS", "PlainCsv", "part_bounds"]
+__all__ = ["BOM", "MOST_THREADS", "PlainCsv", "part_bounds"]
 
 #: More would wait for Python's lock, which gathering batches takes.
 MOST_THREADS = 8
@@ -28,7 +29,8 @@ MOST_THREADS = 8
 _BLOCK = 1 << 20  # bytes read at once
 _LOOK = 1 << 16  # bytes looked at for a line end, and for quotes
 _LEAST = 2 << 20  # bytes that are worth a thread
-_BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"[\r\n]")
+BOM = b"\xef\xbb\xbf"
 
 ReadAt = Callable[[int, int], bytes]
 """Reads so many bytes at an offset, in any thread."""
@@ -53,11 +55,28 @@ class PlainCsv:
         self._header = list(header)
         self._columns = columns
 
-    def read(self, file: Any) -> Collector:
-        """The rows of a binary file."""
-        collector = self._collector()
-        for batch in self._batches(file, threads=True):
-            self._add(batch, collector)
+    def read(self, opened: Callable[[], Any]) -> Collector:
+        """The rows of a binary file.
+
+        Args:
+            opened: Gives the file; called again where a first try cannot be trusted.
+        """
+        collector, file = self._collector(), _Quotes(opened())
+        try:
+            for batch in self._batches(file, threads=True):
+                self._add(batch, collector)
+                if file.are_cut:
+                    break
+        except pa.ArrowInvalid:
+            if not file.are_cut:
+                raise
+        if file.are_cut:
+            collector, file = self._collector(), _Quotes(opened())
+            for batch in self._batches(file, threads=True, careful=True):
+                self._add(batch, collector)
+        if file.are_open:
+            # Arrow takes all behind a quote that stays open for a part of its field.
+            raise pa.ArrowInvalid("a quote is open or misplaced")
         return collector
 
     def read_parts(self, read_at: ReadAt, bounds: Sequence[int], moved: Moved) -> Collector | None:
@@ -110,13 +129,15 @@ class PlainCsv:
     def _add(self, batch: pa.RecordBatch, collector: Collector) -> None:
         collector.add(batch.columns[: len(self._columns)], batch.num_rows)
 
-    def _batches(self, file: Any, threads: bool) -> Any:
+    def _batches(self, file: Any, threads: bool, careful: bool = False) -> Any:
         types = {name: ARROW_TYPES[column.type] for name, column in self._columns.items()}
         return batches(
             file,
             read_options=pacsv.ReadOptions(
                 column_names=self._header, block_size=_BLOCK, use_threads=threads
             ),
+            # Otherwise blocks end with any line, be it inside of quotes, which then are torn.
+            parse_options=pacsv.ParseOptions(newlines_in_values=careful),
             convert_options=pacsv.ConvertOptions(
                 # Without any column Arrow takes all.
                 include_columns=list(types) or self._header[:1],
@@ -147,10 +168,41 @@ def part_bounds(read_at: ReadAt, start: int, end: int, threads: int) -> list[int
         line_end = read_at(_LOOK, at).find(b"\n") + 1
         at += line_end
         # At the beginning of a file Arrow takes a byte order mark for no text.
-        if not line_end or at >= end or read_at(len(_BOM), at) == _BOM:
+        if not line_end or at >= end or read_at(len(BOM), at) == BOM:
             return None
         bounds.append(at)
     return [*bounds, end]
+
+
+class _Quotes:
+    """A file that Arrow reads; notes how the quotes in it lie.
+
+    Args:
+        file: The file.
+
+    Attributes:
+        are_open: Whether those read so far are odd in number.
+        are_cut: Whether they were so at a line end where Arrow may cut: the first or the last one
+            of what was read at once.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.are_open = self.are_cut = False
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._file.read(size)
+        # Whether there is one is found ten times as fast as how many there are.
+        if self.are_open or b'"' in data:
+            first = _LINE_END.search(data)
+            last = max(data.rfind(b"\n"), data.rfind(b"\r"))
+            at = 0
+            for end in (last if first is None else first.start(), last):
+                self.are_open ^= bool(data.count(b'"', at, end + 1) & 1)
+                self.are_cut |= self.are_open and end >= 0
+                at = end + 1
+            self.are_open ^= bool(data.count(b'"', at) & 1)
+        return data
 
 
 class _Range(io.RawIOBase):

@@ -29,7 +29,7 @@ from datumaro_openimages_plugin.tables.columns import (
     Runs,
     code_type,
 )
-from datumaro_openimages_plugin.tables.plain_csv import MOST_THREADS, PlainCsv, part_bounds
+from datumaro_openimages_plugin.tables.plain_csv import BOM, MOST_THREADS, PlainCsv, part_bounds
 from datumaro_openimages_plugin.tables.row_text import RowText
 
 __all__ = ["Column", "CsvTable", "OnError", "Rows", "Runs", "code_type", "has_columns"]
@@ -151,6 +151,8 @@ class CsvTable:
         """All rows by Arrow; None where it is not plain CSV."""
         if self._text.is_empty or body == b"":
             return Collector(columns)
+        if body is not None and body.startswith(BOM):
+            return None  # text, but for Arrow
         plain = PlainCsv(
             self.header, {self.actual(column.name) or "": column for column in columns}
         )
@@ -162,7 +164,7 @@ class CsvTable:
                 bounds = part_bounds(read_at, self._data_start, size, threads)
                 if bounds is not None:
                     collector = plain.read_parts(read_at, bounds, self.moved)
-            return collector or plain.read(self._body(body))
+            return collector or plain.read(lambda: self._body(body))
         except pa.ArrowInvalid:
             return None
 
@@ -287,7 +289,10 @@ class CsvTable:
         if len(header) > _MAX_COLUMNS:
             message = f"the header has more than {_MAX_COLUMNS} columns; is a line end missing?"
             raise FormatError(message, file=self.name, value=len(header))
-        return [name.strip() for name in header], start, "\r\n" if text.endswith("\r\n") else "\n"
+        line_end = "\r\n" if text.endswith("\r\n") else "\n"
+        # A mark that is left of a file without its header; Arrow takes it for no text.
+        start += len(BOM) if self._file.read(len(BOM)) == BOM else 0
+        return [name.strip() for name in header], start, line_end
 
 
 def has_columns(

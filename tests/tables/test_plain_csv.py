@@ -9,7 +9,7 @@ from datumaro_openimages_plugin.annotations.values import flag_from_text
 from datumaro_openimages_plugin.errors import FormatError
 from datumaro_openimages_plugin.sources import packed
 from datumaro_openimages_plugin.sources.archive import Folder
-from datumaro_openimages_plugin.tables import plain_csv, tables
+from datumaro_openimages_plugin.tables import lent, plain_csv, tables
 from datumaro_openimages_plugin.tables.tables import Column, CsvTable
 
 COLUMNS = [
@@ -152,3 +152,41 @@ def test_small_files_and_files_without_line_ends_are_not_cut():
     text = b"xy\n" * (2 << 20)
     assert plain_csv.part_bounds(read_at, 0, len(text), 2) == [0, 3 * (1 << 20) + 3, 6 << 20]
     assert plain_csv.part_bounds(read_at, 0, len(text), 1) is None
+
+
+NOTED = "ImageID,Source,LabelName,XMin,IsOccluded,Note\n"
+PLAIN = "b,s,/m/1,0,0,plain\n"
+NOTE = 'q,s,/m/2,0,0,"two\nx,s,/m/3,0,0,lines"\n'
+
+
+def noted(tmp_path, text):
+    (tmp_path / "t.csv").write_bytes((NOTED + text).encode())
+    return CsvTable(Folder(str(tmp_path)), "t.csv")
+
+
+@pytest.mark.parametrize("block", range(90, 90 + len(NOTE)))
+def test_blocks_that_end_inside_quotes_are_read_anew(block, tmp_path, monkeypatch):
+    """Half of a quoted text may look like a row."""
+    monkeypatch.setattr(plain_csv, "_BLOCK", block)
+    monkeypatch.setattr(lent, "_SMALL", 1)
+    table = noted(tmp_path, PLAIN * 3 + NOTE * 3 + PLAIN * 3)
+    values, labels = read(table)
+    assert [value[0] for value in values] == ["b"] * 3 + ["q"] * 3 + ["b"] * 3
+    assert labels == ["/m/1", "/m/2"]
+    assert table.count == len(values)
+
+
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_quote_that_stays_open_takes_no_rows_away(before, tmp_path):
+    rows = PLAIN * before + PLAIN.replace("plain", '"plain') + PLAIN * 5
+    with pytest.raises(FormatError, match="is a quote open or misplaced"):
+        read(noted(tmp_path, rows))
+
+
+def test_a_byte_order_mark_below_the_header_is_no_text(tmp_path):
+    table = noted(tmp_path, "\ufeff" + PLAIN + "\ufeff" + PLAIN + PLAIN)
+    values, _ = read(table)
+    assert [value[0] for value in values] == ["b", "\ufeffb", "b"]
+    assert [table.values(row)[0] for row in range(3)] == ["b", "\ufeffb", "b"]
+    some = table.read([Column("ImageID")], lambda error: None, np.array([1, 2]))
+    assert some.text["ImageID"].to_pylist() == ["\ufeffb", "b"]
