@@ -502,7 +502,9 @@ def _untouched(items: Any) -> OpenImagesExtractor | None:
     """What items are read from, if nobody has them yet; a ``Dataset`` would keep every item."""
     source = untouched_source(items)
     source = items if source is None else source
-    return source if isinstance(source, OpenImagesExtractor) else None
+    # One that gives other items than it has read is asked for them.
+    gives = getattr(type(source), "__iter__", None)
+    return source if gives is OpenImagesExtractor.__iter__ else None
 
 
 OpenImagesBase = OpenImagesExtractor

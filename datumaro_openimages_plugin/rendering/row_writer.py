@@ -254,7 +254,8 @@ class RowWriter:
                 fields |= self._of_other_size(fields)
             extra = self._keys.extra(int(batch.key[i]))
             fields |= extras.columns_over(extra, self.EXTRA, origin, self._default)
-            if origin and fields == old and self.sink.accepts_raw(list(old), origin.line_end):
+            # The first row that was read tells how lines end, changed or not.
+            if origin and self.sink.accepts_raw(list(old), origin.line_end) and fields == old:
                 lines[i] = origin.raw
             lines[i] = lines[i] or self.sink.line(fields)
 

@@ -6,10 +6,12 @@ import csv
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from datumaro_openimages_plugin.rendering.row_order import RowOrder
 from datumaro_openimages_plugin.rendering.row_places import RowPlaces
+from datumaro_openimages_plugin.tables.row_text import RowText, field_count
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.annotations.origin import Origin
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["CsvSink", "Sink", "csv_line"]
 
 _FLUSH = 1 << 14  # rows gathered before they are written
+_BLOCK = 1 << 20  # bytes of rows filled up together
 _HELD = 1 << 20  # bytes of rows gathered before their file is made
 
 
@@ -92,7 +95,8 @@ class CsvSink:
         self._origins: list[Origin | None] = []  # of these lines
         self._order = RowOrder()
         self._start = 0  # where rows begin
-        self._widths: list[tuple[int, int]] = []  # (rows before, columns then) where it grew
+        self._is_begun = False  # whether rows may have been rendered in the columns that there are
+        self._grew = False  # whether columns were added then
         self._headers: dict[tuple[str, ...], bool] = {}
         self.count = 0
 
@@ -108,7 +112,9 @@ class CsvSink:
             for name in header:
                 self._add_column(name)
             self._headers[key] = True
-        return self.columns == list(header)
+        accepted = self.columns == list(header)
+        self._is_begun |= accepted
+        return accepted
 
     def raw(self, line: bytes, origin: Origin | None = None) -> None:
         """Writes a row as it stood in its file; ``origin`` tells where that was."""
@@ -162,13 +168,13 @@ class CsvSink:
                 self._add_column(name)
         named = {self._names[name.casefold()]: text for name, text in fields.items()}
         values = [named[name] if name in named else self._default(name) for name in self.columns]
+        self._is_begun = True
         return csv_line(values).encode("utf-8")
 
     def _add_column(self, name: str) -> None:
         if name.casefold() in self._names:
             return
-        if self.count:
-            self._widths.append((self.count, len(self.columns)))
+        self._grew |= self._is_begun or self.count > 0
         self.columns.append(name)
         self._names[name.casefold()] = name
 
@@ -205,7 +211,7 @@ class CsvSink:
             return
         self._file.close()
         assert self._written is not None
-        if self._widths:
+        if self._grew:
             self._fill_up()
         self._order.restore(self._written, self._start)
 
@@ -215,20 +221,19 @@ class CsvSink:
             self._file.close()
 
     def _fill_up(self) -> None:
+        """Fills up rows that were rendered before all columns were known."""
         assert self._written is not None
         narrow = self._written + ".narrow"
         os.replace(self._written, narrow)
-        end = self.line_end
-        with (
-            open(narrow, encoding="utf-8", newline="") as old,
-            open(self._written, "w", encoding="utf-8", newline="") as new,
-        ):
-            rows = csv.reader(old)
-            next(rows)
-            header = csv_line(self.columns) + end
-            self._start = len(header.encode("utf-8"))
-            new.write(header)
-            for values in rows:
-                missing = self.columns[len(values) :]
-                new.write(csv_line(values + [self._default(name) for name in missing]) + end)
+        header, end = csv_line(self.columns).encode("utf-8"), self.line_end.encode()
+        defaults = [self._default(name).encode("utf-8") for name in self.columns]
+        with open(narrow, "rb") as old, open(self._written, "wb") as new:
+            rows = RowText(old, self._written, self._start)
+            self._start = new.write(header + end)
+            for data, starts in rows.blocks(_BLOCK):
+                bounds = pairwise([*starts.tolist(), len(data)])
+                lines = (data[start:stop].rstrip(b"\r\n") for start, stop in bounds)
+                new.writelines(
+                    b",".join([line, *defaults[field_count(line) :]]) + end for line in lines
+                )
         os.remove(narrow)

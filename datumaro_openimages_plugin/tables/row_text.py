@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import io
 import os
@@ -139,9 +138,7 @@ class RowText:
                 row=row + 1,
                 value=raw[error.start : error.start + 16],
             ) from None
-        if '"' not in text:
-            return text.split(",")
-        return next(csv.reader(io.StringIO(text, newline="")), [])
+        return text.split(",") if '"' not in text else _quoted_values(text)
 
     def _row_offsets(self) -> np.ndarray:
         """(n + 1,) int64: where each row's bytes begin; found when first asked for."""
@@ -155,10 +152,14 @@ class RowText:
             raise FormatError("the file changed after it was read; import it again", file=self.name)
 
     def _read_at(self, start: int, size: int) -> bytes:
-        if self.read_at is not None:
-            return self.read_at(size, start)
-        self._file.seek(start)
-        return self._file.read(size)
+        if self.read_at is None:
+            self._file.seek(start)
+            return self._file.read(size)
+        data = self.read_at(size, start)
+        # A system call gives some two gigabytes at most.
+        while len(data) < size and (more := self.read_at(size - len(data), start + len(data))):
+            data += more
+        return data
 
     def _status(self) -> tuple[int, int]:
         try:
@@ -250,6 +251,33 @@ def _starts_one_by_one(file: BinaryIO, start: int) -> np.ndarray:
     if starts[-1] != base + at:  # the last row ends in a comma
         starts.append(base + at)
     return np.array(starts, np.int64)
+
+
+#: A field: what is in its quotes, what stands behind or without them, and what ends it.
+_VALUE = re.compile(r'(?:"([^"]*(?:""[^"]*)*)(?:"|\Z))?([^,]*)(,|\Z)')
+
+
+def field_count(line: bytes) -> int:
+    """How many fields a row has."""
+    if b'"' in line:
+        return len(_quoted_values(line.decode("utf-8", "replace")))
+    return line.count(b",") + 1
+
+
+def _quoted_values(text: str) -> list[str]:
+    """The fields of a row with quotes, as Python's reader gives them.
+
+    That one refuses long fields, and NULs in some versions.
+    """
+    values = []
+    at, more = 0, True
+    while more:
+        field = _VALUE.match(text, at)
+        assert field is not None  # the pattern matches any text
+        quoted, rest, end = field.groups()
+        values.append(rest if quoted is None else quoted.replace('""', '"') + rest)
+        at, more = field.end(), bool(end)
+    return values
 
 
 def _without_empty(file: BinaryIO, starts: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from datumaro_openimages_plugin.annotations.origin import ImportedFrom
 
 __all__ = ["Table", "TableRows"]
+
+log = logging.getLogger(__name__)
 
 
 class Table(Protocol):
@@ -65,6 +68,7 @@ class TableRows:
         self._tables: list[Table] = []
         self._starts: list[int] = []
         self._chosen: list[np.ndarray | None] = []
+        self._repeats: list[bool] = []  # whether a column is in the table twice
         self.count = 0
         #: The typed columns of all rows; see `kinds._table.KindTable`.
         self.number: dict[str, np.ndarray] = {}
@@ -85,6 +89,10 @@ class TableRows:
         self._chosen.append(chosen)
         self._starts.append(self.count)
         self.count += count
+        self._repeats.append(len(set(table.header)) < len(table.header))
+        folded = [name.casefold() for name in table.header]
+        for name in sorted({name for name in folded if name and folded.count(name) > 1}):
+            log.warning("%s has a column %r twice; an export keeps the last one", table.name, name)
 
     def headers(self, rows: np.ndarray) -> tuple[list[list[str]], np.ndarray]:
         """The headers of all tables, and (n,) which of them is that of each row."""
@@ -93,9 +101,13 @@ class TableRows:
 
     def locate(self, row: int) -> tuple[Table, int]:
         """The table of a row, and the row's number in it."""
+        at, local = self._place(row)
+        return self._tables[at], local
+
+    def _place(self, row: int) -> tuple[int, int]:
         at = bisect_right(self._starts, row) - 1
         local, chosen = row - self._starts[at], self._chosen[at]
-        return self._tables[at], local if chosen is None else int(chosen[local])
+        return at, local if chosen is None else int(chosen[local])
 
     def fields(self, row: int) -> dict[str, str]:
         """The row's text by column name, in the file's order; a short row is filled up."""
@@ -105,9 +117,9 @@ class TableRows:
         return dict(zip(table.header, values))  # noqa: B905 (surplus empty fields fall away)
 
     def raw(self, row: int) -> bytes | None:
-        """The row's bytes as they stand in its file."""
-        table, local = self.locate(row)
-        return table.raw(local)
+        """The row's bytes as they stand in its file, None where `fields` are fewer than these."""
+        at, local = self._place(row)
+        return None if self._repeats[at] else self._tables[at].raw(local)
 
     def line_end(self, row: int) -> str:
         """How lines end in the row's file."""

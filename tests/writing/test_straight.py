@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,13 @@ CASES = {
         **files,
         "train-annotations-machine-imagelabels.csv": files[LABELS].replace(",1\n", ",0.5\n"),
     },
+    "a column twice": lambda files: {
+        **files,
+        LABELS: "".join(
+            f"{row},a{n},b\n" for n, row in enumerate(files[LABELS].splitlines())
+        ).replace("a0,b", "More,More"),
+    },
+    "columns of another file": lambda files: boxes_in_two_files(files),
     "no lists": lambda files: {n: t for n, t in files.items() if n != "image_ids_and_rotation.csv"},
     "no rows": lambda files: {**files, BOXES: BOX_HEADER, LABELS: LABEL_HEADER},
     "other kinds": lambda files: {**files, **base_files()},
@@ -151,3 +160,52 @@ def test_a_damaged_row_is_told(tmp_path):
     with pytest.raises(Exception, match="Confidence"):
         exported(root, tmp_path / "out")
     assert not (tmp_path / "out" / "annotations").exists()
+
+
+class Halved(OpenImagesExtractor):
+    """An extractor that gives other items than it has read."""
+
+    def __iter__(self):
+        return islice(super().__iter__(), 20)
+
+
+def test_an_extractor_with_items_of_its_own_is_asked_for_them(tmp_path):
+    root = write(tmp_path / "root", plain())
+    Dataset.from_extractors(Halved(str(root))).export(str(tmp_path / "out"), "open_images")
+    assert len(OpenImagesExtractor(str(tmp_path / "out"))) == 20
+
+
+@pytest.mark.parametrize("is_pickled", [False, True])
+def test_rows_with_a_column_twice_fit_their_header(is_pickled, tmp_path, caplog):
+    root = write(tmp_path / "root", CASES["a column twice"](plain()))
+    items = list(OpenImagesExtractor(str(root)))
+    assert "test-" not in caplog.text
+    assert f"{LABELS} has a column 'more' twice; an export keeps the last one" in caplog.text
+    if is_pickled:
+        items = pickle.loads(pickle.dumps(items))
+    categories = OpenImagesExtractor(str(root)).categories()
+    Dataset.from_iterable(items, categories=categories).export(str(tmp_path / "out"), "open_images")
+    rows = (tmp_path / "out" / "annotations" / LABELS).read_text().splitlines()
+    assert rows[0] == LABEL_HEADER.strip() + ",More"
+    assert {row.count(",") for row in rows} == {4}
+    assert all(row.endswith(",b") for row in rows[1:])
+
+
+def boxes_in_two_files(files):
+    """Boxes of the same images in the files of two subsets, of which one has a column more."""
+    rows = body(files[BOXES])
+    more = [BOX_HEADER.replace("\n", ",XClick1X\n")]
+    more += [row.replace("\n", ",0.5\n") for row in rows[1::2]]
+    other = "test-annotations-bbox.csv"
+    return {**files, BOXES: BOX_HEADER + "".join(rows[::2]), other: "".join(more)}
+
+
+@pytest.mark.parametrize("goes", [True, False], ids=["straight", "items"])
+def test_rows_of_files_of_other_columns_fit_the_header(goes, tmp_path, monkeypatch):
+    root = write(tmp_path / "root", boxes_in_two_files(plain()))
+    if not goes:
+        monkeypatch.setattr(exporting, "goes_straight", lambda reader: False)
+    rows = exported(root, tmp_path / "out")[f"annotations/{BOXES}"].decode().splitlines()
+    assert rows[0] == f"{BOX_HEADER.strip()},XClick1X"
+    assert {row.rsplit(",", 1)[1] for row in rows[1:]} == {"-1", "0.5"}
+    assert {row.count(",") for row in rows} == {13}
