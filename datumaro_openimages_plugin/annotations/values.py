@@ -28,6 +28,8 @@ from datumaro_openimages_plugin.sources.safe_names import DEVICE
 __all__ = [
     "ABOVE_FRAC",
     "BELOW_FRAC",
+    "ROUNDING_FRAC",
+    "ROUNDING_PX",
     "box_id_text",
     "coordinate_text",
     "flag_from_text",
@@ -39,12 +41,17 @@ __all__ = [
 #: less than its size; numbers farther out are pixels.
 BELOW_FRAC, ABOVE_FRAC = -1, 2
 
+#: How far a point may be from its row's place and still be there: it is rounded to 2 digits, and on
+#: some hosts three times to 32 bits, each by a share of how far out it is.
+ROUNDING_PX, ROUNDING_FRAC = 0.00501, 1.6e-7 * ABOVE_FRAC
+
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 #: Separators and what Windows forbids, control characters, line ends, lone surrogates.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029/\\:*?\"<>|\ud800-\udfff]")
+_ZEROS = re.compile(r"(?<![0-9.])0+(?=[0-9])")  # before a number, where Arrow passes them by
 _FLAG_TEXTS = {
     "1": True, "0": False, "-1": None, "1.0": True, "0.0": False, "-1.0": None,
-    "true": True, "false": False, "": None,
+    "true": True, "false": False, "": None, "-0": False,
 }  # fmt: skip
 _A_FLAG = "a flag: true, false, 1, 0 or -1"
 _STATES = {True: "1", False: "0", None: "-1"}
@@ -124,8 +131,9 @@ def flag_from_text(text: str) -> bool | None:
         return _FLAG_TEXTS[text]
     except KeyError:
         pass
+    plain = text.strip().lower()
     try:
-        return _FLAG_TEXTS[text.strip().lower()]
+        return _FLAG_TEXTS[_ZEROS.sub("", plain)]
     except KeyError:
         raise ValueError(f"{_shown(text)} is not {_A_FLAG}") from None
 

@@ -13,14 +13,15 @@ from datumaro_openimages_plugin._host import OBJECT_ID, AnnotationType, round_po
 from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN
 from datumaro_openimages_plugin.annotations.objects import OriginBbox, other_fields
 from datumaro_openimages_plugin.annotations.values import (
+    ROUNDING_FRAC,
+    ROUNDING_PX,
     coordinate_text,
     flag_from_text,
     flag_text,
-    score_text,
 )
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
 from datumaro_openimages_plugin.kinds._table import KindTable, row_numbers
-from datumaro_openimages_plugin.kinds.labels import confidence, kept
+from datumaro_openimages_plugin.kinds.labels import confidence, confidence_text, kept
 from datumaro_openimages_plugin.tables.tables import Column
 
 if TYPE_CHECKING:
@@ -71,8 +72,6 @@ EXTRA = {
     **{name.lower(): name for name in CLICK_FIELDS},
     EXTRA_ATTRIBUTE: EXTRA_COLUMN,
 }
-
-_ROUNDING_PX = 0.00501  # points are rounded to 2 digits, and to float32 on some hosts
 
 
 def default(column: str) -> str:
@@ -227,7 +226,7 @@ def near_px(sizes: np.ndarray) -> np.ndarray:
     Args:
         sizes: (n, 2) height, width in pixels.
     """
-    return _ROUNDING_PX + 1e-7 * sizes.max(axis=1)
+    return ROUNDING_PX + ROUNDING_FRAC * sizes.max(axis=1)
 
 
 def is_there(points: Sequence[float], size: tuple[int, int] | None, frac: Sequence[float]) -> bool:
@@ -243,7 +242,7 @@ def is_there(points: Sequence[float], size: tuple[int, int] | None, frac: Sequen
     height, width = size or (1, 1)
     x1, y1, x2, y2 = points
     low_x, high_x, low_y, high_y = frac
-    near = _ROUNDING_PX + 1e-7 * max(width, height)
+    near = ROUNDING_PX + ROUNDING_FRAC * max(width, height)
     return (
         abs(x1 - low_x * width) <= near
         and abs(x2 - high_x * width) <= near
@@ -313,18 +312,17 @@ def to_fields(
     if corners is None:
         return None
     attributes = annotation.attributes
-    score = attributes.get("score")
     fields = {
         **old,
         "ImageID": image_id,
         "LabelName": kept(old, "LabelName", str.strip, label) or label,
-        "Confidence": kept(old, "Confidence", confidence, score) or score_text(score) or "1",
+        "Confidence": confidence_text(old, attributes.get("score")),
         **corners,
     }
     for attribute, column in flags.items():
-        value = attributes.get(attribute)
-        text = kept(old, column, flag_from_text, value)
-        fields[column] = flag_text(value, attribute) if text is None else text
+        text = flag_text(attributes.get(attribute), attribute)
+        as_read = kept(old, column, flag_from_text, flag_from_text(text))
+        fields[column] = text if as_read is None else as_read
     # Clicks are the extreme points of the box: with other corners they are no longer its own.
     if old and any(corners[name] != old[name] for name in COORDINATES):
         fields.update({name: "-1" for name in CLICK_FIELDS if name in fields})

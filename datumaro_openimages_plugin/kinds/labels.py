@@ -27,6 +27,7 @@ __all__ = [
     "LABELS",
     "columns",
     "confidence",
+    "confidence_text",
     "from_rows",
     "kept",
     "to_fields",
@@ -114,13 +115,22 @@ def to_fields(annotation: Any, label: str, image_id: str, old: Mapping[str, str]
     Raises:
         ValueError: Its score is no number from 0 to 1.
     """
-    score = annotation.attributes.get("score")
     return {
         **old,
         "ImageID": image_id,
         "LabelName": kept(old, "LabelName", str.strip, label) or label,
-        "Confidence": kept(old, "Confidence", confidence, score) or score_text(score) or "1",
+        "Confidence": confidence_text(old, annotation.attributes.get("score")),
     }
+
+
+def confidence_text(old: Mapping[str, str], score: Any) -> str:
+    """The text of ``Confidence``: the row's own where that still means the score.
+
+    Raises:
+        ValueError: The score is no number from 0 to 1.
+    """
+    text = score_text(score) or "1"
+    return kept(old, "Confidence", confidence, float(text)) or text
 
 
 def kept(

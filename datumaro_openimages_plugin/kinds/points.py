@@ -19,7 +19,11 @@ from datumaro_openimages_plugin.annotations.extras import (
 )
 from datumaro_openimages_plugin.annotations.objects import OriginPoints, other_fields
 from datumaro_openimages_plugin.annotations.origin import Origin
-from datumaro_openimages_plugin.annotations.values import coordinate_text
+from datumaro_openimages_plugin.annotations.values import (
+    ROUNDING_FRAC,
+    ROUNDING_PX,
+    coordinate_text,
+)
 from datumaro_openimages_plugin.kinds._kind import Batch, Kind, Labels
 from datumaro_openimages_plugin.kinds._table import KindTable
 from datumaro_openimages_plugin.kinds.labels import kept
@@ -55,8 +59,6 @@ VOTES = {"yes_votes": "YesVotes", "no_votes": "NoVotes", "unsure_votes": "Unsure
 
 ATTRIBUTES = frozenset(("estimated_yes_no", "text_label", *VOTES))
 EXTRA = {"source": "Source", EXTRA_ATTRIBUTE: EXTRA_COLUMN}
-
-_ROUNDING_PX = 0.00501  # points are rounded to 2 digits, and to float32 on some hosts
 
 
 def columns(labels: Labels) -> Sequence[Column]:
@@ -204,7 +206,7 @@ def _place(
 ) -> dict[str, str] | None:
     height, width = size or (1, 1)
     x, y = points
-    near = _ROUNDING_PX + 1e-7 * max(width, height)
+    near = ROUNDING_PX + ROUNDING_FRAC * max(width, height)
     if old:
         far = abs(x - float(old["X"]) * width), abs(y - float(old["Y"]) * height)
         if max(far) <= near:

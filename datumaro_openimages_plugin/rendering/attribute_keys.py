@@ -72,8 +72,10 @@ class AttributeKeys:
         found: list[Any] | None
         try:
             found = self._of_same_names(attributes)
-            if found is None:
+            if found is None and self._columns.keys().isdisjoint(set().union(*attributes)):
                 found = [numbers[_flat(one)] for one in attributes]
+            elif found is None:
+                found = [self._number(one) for one in attributes]
         except TypeError:  # some value cannot be hashed
             found = [self._number(one) for one in attributes]
         new = self._keys[len(self._special) :]
@@ -104,6 +106,9 @@ class AttributeKeys:
         return list(map(numbers.__getitem__, values))
 
     def _number(self, attributes: dict[str, Any]) -> int:
+        if not self._columns.keys().isdisjoint(attributes):
+            # A column of any text: equal values of one type may have several, as 0.0 and -0.0.
+            return self._add(attributes)
         try:
             return self._numbers[_flat(attributes)]
         except TypeError:

@@ -11,6 +11,7 @@ from datumaro_openimages_plugin.tables.arrays import long_texts, to_arrow
 __all__ = ["coordinate_columns", "decimal_texts"]
 
 _BILLION = 1_000_000_000
+_SPLIT = (1 << 27) + 1  # parts a float64 into two of 26 bits
 _MOST = 2  # what is further out is no place in an image
 _WIDTH = 12  # of a digit, a point, nine decimals and a comma
 
@@ -77,7 +78,7 @@ def decimal_texts(values: np.ndarray) -> pa.Array:
 
 def _plain_texts(values: np.ndarray) -> pa.Array:
     """Texts of (n, k) numbers from 0 to below 2."""
-    billionths = np.rint(values * _BILLION).astype(np.int32)
+    billionths = _billionths(values)
     thousands = billionths // 1000
     last = billionths - 1000 * thousands
     first = thousands // 10_000
@@ -95,3 +96,25 @@ def _plain_texts(values: np.ndarray) -> pa.Array:
     np.cumsum((used + 3).sum(axis=1) - 1, out=offsets[1:])
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text[keep])]
     return pa.Array.from_buffers(pa.large_string(), len(values), buffers)
+
+
+def _billionths(values: np.ndarray) -> np.ndarray:
+    """Numbers in billionths, as int32, each rounded once, as Python rounds it for its text."""
+    scaled = values * _BILLION
+    nearest = np.rint(scaled)
+    halves = np.abs(scaled - nearest) == 0.5
+    if halves.any():
+        # Many coordinates of two decimals in an image 1024 pixels wide come to a half. Only what
+        # the product itself was rounded by tells on which side of it they are.
+        half = scaled[halves]
+        rest = _lost_in_product(values[halves], half)
+        nearest[halves] = np.where(rest == 0, nearest[halves], half + np.copysign(0.5, rest))
+    return nearest.astype(np.int32)
+
+
+def _lost_in_product(values: np.ndarray, scaled: np.ndarray) -> np.ndarray:
+    """What the exact products with a billion have more than the rounded ones."""
+    # Halves of the digits, whose products are exact.
+    high = values * _SPLIT
+    high -= high - values
+    return (high * _BILLION - scaled) + (values - high) * _BILLION

@@ -57,9 +57,12 @@ BAD_FLAGS = [
 FLAG_FIELDS = [
     ("1", True), ("0", False), ("-1", None), ("1.0", True), ("0.0", False), ("-1.0", None),
     ("True", True), ("true", True), ("TRUE", True), ("False", False), ("false", False),
-    ("", None), (" ", None), (" 1 ", True),
+    ("", None), (" ", None), (" 1 ", True), ("01", True), ("-0", False), ("000", False),
+    ("-01", None),
 ]  # fmt: skip
-BAD_FLAG_FIELDS = ["2", "-2", "0.5", "1.5", "yes", "nan", "None", "t", "1,0"]
+BAD_FLAG_FIELDS = [
+    "2", "02", "10", "0_1", "-2", "0.5", "1.5", "yes", "nan", "None", "t", "1,0",
+]  # fmt: skip
 
 BOX_IDS = [
     ("0badcafe", "0badcafe"), ("00000007", "00000007"), (7, "7"), (0, "0"), (-1, "-1"),

@@ -27,6 +27,16 @@ def test_there_and_back_with_odd_numbers(tmp_path):
     assert bytes_below(out, ".")[NAME] == (source / NAME).read_bytes()
 
 
+@pytest.mark.parametrize(("size", "x"), [(683, 0.982833), (683, 0.996098), (4200, 0.982687)])
+def test_what_the_host_rounds_most_comes_back(size, x, tmp_path):
+    """On hosts that keep 32 bits, these places are rounded by more than half a hundredth."""
+    header = BOX_HEADER.replace("\n", ",XClick1X\n")
+    source = boxes(tmp_path / "in", f"a,,/m/0,1,0.5,{x}0,0.1,0.2,0,0,0,0,0,0.75\n", header)
+    (source / "annotations" / "images.meta").write_text(f"a {size} {size}\n")
+    out = save(read(source), tmp_path / "out")
+    assert bytes_below(out, ".")[NAME] == (source / NAME).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("row", "column"),
     [
@@ -48,6 +58,9 @@ def test_columns_of_coordinates_are_the_texts_of_single_ones():
         [
             random.random((500, 4)) * 1000,
             random.integers(0, 1025, (500, 4)).astype(float),
+            # An eighth of these comes to half a billionth, more or less by the last digit.
+            np.round(random.random((500, 4)) * 1024, 2),
+            np.nextafter(np.round(random.random((500, 4)) * 1024, 2), 0),
             [[0, 0, 1024, 768], [1e-7, 1e-12, 5e-7, 767.9999999], [512, 384, 1536, 1500]],
         ]
     )

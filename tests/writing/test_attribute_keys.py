@@ -12,7 +12,7 @@ from datumaro_openimages_plugin.kinds._row_writers import BoxWriter
 from datumaro_openimages_plugin.kinds.boxes import ATTRIBUTES, EXTRA
 from datumaro_openimages_plugin.rendering.sinks import CsvSink
 
-VALUES = [1, 1.0, True, 0, False, None, "1", "true", "", 2, [1]]
+VALUES = [1, 1.0, True, 0, 0.0, -0.0, False, None, "1", "true", "", 2, [1]]
 SCORES = [*VALUES, 0.25, np.float32(0.25), Decimal(1)]
 NAMES = ["score", "occluded", "source", "odd"]
 
@@ -36,6 +36,13 @@ def test_scores_of_equal_value_and_other_class_are_told_apart():
         assert found.are_bad(numbers).tolist() == [not good] * 2, value
 
 
+def test_equal_values_have_their_own_texts_in_further_columns():
+    found = keys()
+    values = [0.0, -0.0, Decimal("1.0"), Decimal("1.00"), (1,), (True,)]
+    numbers = found.of([{"source": value} for value in values]).tolist()
+    assert [found.extra(number)["Source"] for number in numbers] == list(map(str, values))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_batch_is_its_annotations(seed):
     dice = random.Random(seed)
@@ -45,8 +52,6 @@ def test_a_batch_is_its_annotations(seed):
         batch = [{name: dice.choice(VALUES) for name in names} for _ in range(6)]
         if dice.random() < 0.5:
             batch.append({"score": 1, "is_inside": dice.choice([0, 1])})
-        # A column beyond the ordinary ones has the text of the first of equal values.
-        batch = [{**one, "source": "x"} if "source" in one else one for one in batch]
         numbers = together.of(batch).tolist()
         for attributes, number in zip(batch, numbers, strict=True):
             alone = keys()
