@@ -26,6 +26,7 @@ __all__ = ["JsonLinesTable", "parsed", "replaced"]
 
 _LONGEST = 64 << 20  # bytes of one line; published lines have up to some hundred kB
 _BLOCK = 8 << 20  # bytes parsed together
+_LONE = re.compile("[\ud800-\udfff]")  # surrogates, which no column of texts can hold
 
 
 class JsonLinesTable:
@@ -109,7 +110,7 @@ class JsonLinesTable:
 
     def _id(self, line: bytes, row: int) -> str:
         image_id = parsed(line, self.name, row).get("image_id")
-        if not isinstance(image_id, str) or not image_id:
+        if not isinstance(image_id, str) or not image_id or _LONE.search(image_id):
             raise FormatError(
                 "the line names no image; it needs an image_id that is a text",
                 file=self.name,
@@ -143,6 +144,10 @@ class JsonLinesTable:
 def _ids(lines: list[bytes]) -> list[str | None] | None:
     """The ids of some lines; None where one of them is no object with a text for an id."""
     block = b"".join(lines)
+    # A null in the place of the first object crashes some versions of Arrow, and it takes numbers
+    # that are none of JSON.
+    if not all(line.startswith(b"{") for line in lines) or b"NaN" in block or b"Infinity" in block:
+        return None
     try:
         block.decode("utf-8")
         table = pajson.read_json(
