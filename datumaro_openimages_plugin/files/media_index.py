@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from datumaro_openimages_plugin.files.names import is_mask_place, recognise
 from datumaro_openimages_plugin.sources.archive import Source
@@ -27,6 +27,7 @@ IMAGE_EXTENSIONS = frozenset((
 # fmt: on
 _EXTENSIONS = frozenset(ext[1:] for ext in IMAGE_EXTENSIONS)
 _MOST_FOLDERS = 1000
+_DIGITS = frozenset("0123456789abcdef")
 #: The published zips of masks are named by split and first hex digit of the image ids in them.
 _MASK_ZIP = re.compile(r"(?P<subset>.+)-masks-(?P<digit>[0-9a-f])\.zip", re.IGNORECASE)
 #: So are the archives of pictures, and the folders that they unpack to: `train_0/ID`, by itself or
@@ -58,9 +59,17 @@ class MediaIndex:
         self._nested = sorted(folder for folder in shards if "/" in folder)
         tops = {start.split("/", 1)[0] for start in self._starts if start}
         self._folders = [*sorted(tops), *self._nested]  # of whole subsets, as far as names tell
+        # Folders by what they are called, in lower case: (folder, digit of an archive's or "").
+        self._named: dict[str, list[tuple[str, str]]] = {}
+        for folder in self._folders:
+            name = folder.rpartition("/")[2].lower()
+            self._named.setdefault(name, []).append((folder, ""))
+            if name[-2:-1] == "_" and name[-1] in _DIGITS:
+                self._named.setdefault(name[:-2], []).append((folder, name[-1]))
         self._related: dict[str, list[tuple[str, str]]] = {}
         self._ranked: dict[str, dict[str, list[str]]] = {}
-        self._by_base: dict[str, list[str]] | None = None
+        self._by_depth: dict[int, list[str]] | None = None
+        self._by_tail: dict[int, dict[str, list[str]]] = {}
 
     def _add(self, folder: str, names: Iterable[str]) -> None:
         """Takes files of one folder; what their place says is found out once."""
@@ -122,12 +131,11 @@ class MediaIndex:
         Those of archives come last, and of them first the one that is for ids with this first
         digit.
         """
-        if subset not in self._related:
-            other = {"validation": "val", "val": "validation"}.get(subset.lower(), subset)
-            names = "|".join(re.escape(name) for name in (subset, other))
-            pattern = re.compile(rf"(?:[^/]+/)?(?:{names})(?:_([0-9a-f]))?", re.IGNORECASE)
-            matches = filter(None, map(pattern.fullmatch, self._folders))
-            self._related[subset] = [(match[0], (match[1] or "").lower()) for match in matches]
+        if subset not in self._ranked:
+            lower = subset.lower()
+            other = {"validation": "val", "val": "validation"}.get(lower, lower)
+            related = {place for name in (lower, other) for place in self._named.get(name, ())}
+            self._related[subset] = sorted(related, key=lambda p: ("/" in p[0], p))
             self._ranked[subset] = {}
         ranked = self._ranked[subset]
         if digit not in ranked:
@@ -137,21 +145,35 @@ class MediaIndex:
 
     def _below_other_folders(self, image_id: str, subset: str) -> str | None:
         """A picture that lies deeper: ``downloads/train/<id>.jpg``, ``downloads/train_0/…``."""
-        if self._by_base is None:
-            self._by_base = {}
-            archives = set(self._nested)  # of whose many pictures none is looked for here
-            for key in self.images:
-                folder, _, base = key.rpartition("/")
-                if "/" in folder and folder not in archives:
-                    self._by_base.setdefault(base, []).append(key)
-        tail, found = f"/{subset}/{image_id}".lower(), None
-        archive = re.compile(rf".*/{re.escape(subset)}_[0-9a-f]/", re.IGNORECASE | re.DOTALL)
-        for key in self._by_base.get(image_id.rpartition("/")[2], ()):
-            if key.lower().endswith(tail):
+        found, parts = None, image_id.count("/") + 1
+        for key in self._deeper(image_id, parts):
+            folder = key.rsplit("/", parts)[0].lower()
+            if folder.endswith(f"/{subset}".lower()):
                 return self.images[key]
-            if key.endswith(f"/{image_id}") and archive.fullmatch(key[: -len(image_id)]):
+            if folder[-1:] in _DIGITS and folder[:-1].endswith(f"/{subset}_".lower()):
                 found = found or self.images[key]
         return found
+
+    def _deeper(self, image_id: str, parts: int) -> Sequence[str]:
+        """Keys below several folders that end in an id, whose folders may have another case.
+
+        All parts of the id are looked up: frames of many videos may have the same last one.
+        """
+        if self._by_depth is None:
+            self._by_depth = {}
+            archives = set(self._nested)  # of whose many pictures none is looked for here
+            for key in self.images:
+                folder = key.rpartition("/")[0]
+                if "/" in folder and folder not in archives:
+                    self._by_depth.setdefault(key.count("/"), []).append(key)
+        if not self._by_depth:
+            return ()
+        if parts not in self._by_tail:
+            tails = self._by_tail[parts] = {}
+            for depth in sorted(self._by_depth):
+                for key in self._by_depth[depth] if depth > parts else ():
+                    tails.setdefault(_tail(key, parts), []).append(key)
+        return self._by_tail[parts].get(_tail(image_id, parts), ())
 
     def doubled(self, subsets: Collection[str]) -> Iterator[tuple[str, str]]:
         """Pictures in folders of archives that are left aside, and those that are taken instead.
@@ -214,6 +236,12 @@ class MediaIndex:
 def is_archive_folder(name: str, subset: str) -> bool:
     """Whether a published archive of a subset's pictures unpacks to a folder of this name."""
     return re.fullmatch(rf"{re.escape(subset)}_[0-9a-f]", name, re.IGNORECASE) is not None
+
+
+def _tail(key: str, parts: int) -> str:
+    """The last parts of a key, folders in lower case."""
+    *folders, base = key.rsplit("/", parts)[-parts:]
+    return "/".join([*folders, ""]).lower() + base
 
 
 def _of_subset(name: str, subset: str) -> bool:

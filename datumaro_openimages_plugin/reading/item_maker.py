@@ -108,12 +108,13 @@ class ItemMaker:
                 self._lacking["masks"],
                 len(self._tables["masks"]),
             )
-        doubled = list(self._files.doubled_images(self._images.subset_names))
-        if doubled:
+        doubled = self._files.doubled_images(self._images.subset_names)
+        for name, taken in islice(doubled, 1):
             log.warning(
                 "%d pictures are left aside for another one of their image, such as %s for %s",
-                len(doubled),
-                *doubled[0],
+                1 + sum(1 for _ in doubled),  # of which there may be millions
+                name,
+                taken,
             )
 
     def make_batch(self, numbers: np.ndarray) -> Iterator[DatasetItem]:
