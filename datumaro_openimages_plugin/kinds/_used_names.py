@@ -7,7 +7,7 @@ from array import array
 
 __all__ = ["UsedNames"]
 
-_SLOTS = 1 << 10  # at first; a power of two
+_SLOTS = 1 << 3  # at first; a power of two (each of many subsets has its names)
 
 
 class UsedNames:
