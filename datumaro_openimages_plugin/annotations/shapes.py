@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 
 from datumaro_openimages_plugin._host import AnnotationType, Mask, annotation_type
 
-__all__ = ["count_unlike_first", "is_outline", "masks_from_outlines"]
+__all__ = ["count_unlike_first", "is_outline", "masks_from_outlines", "rotation_deg"]
 
 _OUTLINES = {
     kind
@@ -37,7 +37,7 @@ def is_outline(annotation: Any) -> bool:
         ValueError: It is one, and has a coordinate that is not finite.
     """
     if annotation.type not in _OUTLINES and (
-        annotation.type is not AnnotationType.bbox or _rotation_deg(annotation) == 0
+        annotation.type is not AnnotationType.bbox or rotation_deg(annotation) == 0
     ):
         return False
     if not np.isfinite(annotation.points).all():
@@ -127,21 +127,21 @@ def _cut(
 
 def _polygon_px(outline: Any) -> list[float]:
     if outline.type is AnnotationType.bbox:
-        return _rotated_px(outline.points, _rotation_deg(outline))
+        return _rotated_px(outline.points, rotation_deg(outline))
     if hasattr(outline, "as_polygon"):
         # Flat for an ellipse, corners in pairs for a rotated box.
         polygon = [float(value) for value in np.ravel(outline.as_polygon())]
         if outline.type is _ELLIPSE:
-            return _turned_px(polygon, outline.points, _rotation_deg(outline))
+            return _turned_px(polygon, outline.points, rotation_deg(outline))
         return polygon
     return [float(value) for value in outline.points]
 
 
-def _rotation_deg(shape: Any) -> float:
+def rotation_deg(shape: Any) -> float:
     """CVAT's ``rotation`` of a rectangle or ellipse, clockwise in degrees about its centre."""
     try:
         value = float(shape.attributes.get("rotation") or 0) % 360
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
     return value if math.isfinite(value) else 0.0
 

@@ -215,7 +215,7 @@ def _says_absent(annotation: Any) -> bool:
     """Whether a label says that its class is not in the image; scores may be kept as texts."""
     try:
         return float(annotation.attributes.get("score", 1)) == 0
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 

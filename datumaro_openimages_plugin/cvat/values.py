@@ -33,7 +33,8 @@ def fitted(value: Any, attribute: AttributeSpec) -> Any:
     elif kind == "number":
         if value == "":
             return None
-        number = int(value) if isinstance(value, bool) else float(value)
+        # By its text, since no float holds some whole numbers.
+        number = int(value) if isinstance(value, bool) else float(str(value))
         if math.isfinite(number):
             return number
     elif kind == "text" or not attribute.values:
@@ -88,6 +89,6 @@ class _Attributes(dict[str, Any]):
 def _score(value: Any, default: Any) -> Any:
     try:
         score = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return default
     return score if 0 <= score <= 1 else default

@@ -104,7 +104,7 @@ def score_of(item: DatasetItem, *annotations: Any) -> float:
         if value is not None:
             try:
                 score = float(value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 score = math.nan
             if math.isfinite(score):
                 return score

@@ -30,6 +30,7 @@ from datumaro_openimages_plugin.annotations.extras import (
     EXTRA_COLUMN,
     column_text,
 )
+from datumaro_openimages_plugin.annotations.shapes import rotation_deg
 from datumaro_openimages_plugin.annotations.values import (
     box_id_text,
     flag_from_text,
@@ -67,7 +68,7 @@ _TEXTS = frozenset(("box_id", "estimated_yes_no", "text_label"))
 def _with_columns(annotation: Any, ordinary: bool) -> frozenset[str] | None:
     """The attributes of an annotation that have a column; None for kinds without ``Extra``."""
     type_ = annotation.type
-    is_turned = type_ is AnnotationType.bbox and annotation.attributes.get("rotation")
+    is_turned = type_ is AnnotationType.bbox and rotation_deg(annotation) != 0
     if is_turned or type_ is _ELLIPSE:
         # Written as a mask, by its rotation.
         return masks.ATTRIBUTES | {"rotation"}

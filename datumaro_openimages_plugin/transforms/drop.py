@@ -65,7 +65,7 @@ def is_negative(annotation: Any) -> bool:
         return False
     try:
         return float(annotation.attributes.get("score", 1)) == 0
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 

@@ -179,7 +179,7 @@ def _identity(annotation: Any, label: int | None) -> tuple[Any, ...]:
 def _score(annotation: Any) -> float:
     try:
         return float(annotation.attributes.get("score", 1))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 1.0
 
 

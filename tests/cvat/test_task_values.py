@@ -10,7 +10,7 @@ import pytest
 from cvat_tasks import answer, packed, texts, there_and_back
 
 from datumaro_openimages_plugin.cvat.specs import AttributeSpec
-from datumaro_openimages_plugin.cvat.values import fitted, is_storable
+from datumaro_openimages_plugin.cvat.values import _Attributes, fitted, is_storable
 
 BOX = "a,xclick,/m/1,1,0.1,0.5,0.2,0.6,1,0,-1,0,1"
 
@@ -25,6 +25,13 @@ def one_of_each(b, attributes):
         b.record("mask", "cat", 0, attributes, points=(np.ones((3, 3), bool), 1, 1)),
         b.record("rectangle", "cat", 0, attributes, points=[1, 2, 9, 8]),
     ]
+
+
+def test_no_number_is_too_large_to_be_refused():
+    huge = 10**400
+    with pytest.raises(ValueError, match="is no number"):
+        fitted(huge, AttributeSpec("n", "number"))
+    assert _Attributes({"score": huge}).pop("score", 1) == 1
 
 
 @pytest.mark.parametrize("name", ["source", "track_id", "keyframe", "outside", "rotation"])

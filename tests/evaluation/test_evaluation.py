@@ -336,6 +336,8 @@ def test_predictions_need_scores_and_classes():
         scores({"i": [box(*A)]}, {"i": [box(*A)]})
     with pytest.raises(AnnotationError, match="must be a number"):
         scores({"i": [box(*A)]}, {"i": [box(*A, score="high")]})
+    with pytest.raises(AnnotationError, match="must be a number"):
+        scores({"i": [box(*A)]}, {"i": [box(*A, score=10**400)]})
     with pytest.raises(AnnotationError, match="has no label"):
         scores({"i": [box(*A).wrap(label=None)]}, {"i": []})
 

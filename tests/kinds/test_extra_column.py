@@ -151,6 +151,16 @@ def test_values_that_come_back_by_themselves_need_no_column(picture, tmp_path):
         assert "Extra" not in row
 
 
+@pytest.mark.parametrize(
+    "rotation", [360, -720.0, "left", pytest.param(10**400, id="huge"), "", None]
+)
+def test_boxes_whose_rotation_turns_nothing_stay_boxes(rotation, picture, tmp_path):
+    attributes = {"is_group_of": True, "score": 1, "rotation": rotation, "colour": "red"}
+    box = Bbox(1, 2, 9, 8, label=0, attributes=attributes)
+    (found,) = there_and_back([box], picture, tmp_path)
+    assert isinstance(found, Bbox) and found.attributes == attributes
+
+
 def test_groups_and_layers_come_back(picture, tmp_path):
     annotations = [
         Label(0, group=7),

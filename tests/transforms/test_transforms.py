@@ -167,7 +167,14 @@ def test_negative_labels_go_and_all_else_stays(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("score", "stays"), [(None, True), ("0", False), (0.0, False), ("x", True)]
+    ("score", "stays"),
+    [
+        (None, True),
+        ("0", False),
+        (0.0, False),
+        ("x", True),
+        pytest.param(10**400, True, id="huge"),
+    ],
 )
 def test_scores_of_any_type(score, stays):
     attributes = {} if score is None else {"score": score}
