@@ -12,6 +12,7 @@ import pytest
 from datumaro.components.dataset import Dataset
 
 from datumaro_openimages_plugin.errors import FormatError, MissingFileError, OptionError
+from datumaro_openimages_plugin.images import image_sizes
 from datumaro_openimages_plugin.images.image_sizes import (
     image_meta_from_mapping,
     image_meta_from_text,
@@ -19,6 +20,11 @@ from datumaro_openimages_plugin.images.image_sizes import (
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
 LARGEST = 2**31 - 1
+ODD_LINES = [
+    "\ufeffa 1 2", "\ufeff", " 1 2", "a 1 2\rb 3 4", "a 0x10 2", "a 2 0X1", "a 007 2", "a +5 2",
+    "a 1  2", "a 1 2 ", "a 1 2\n\nb 3 4\n", "a 1 2\r\nb 3 4\r\n", "a 1 2 3", "a 1", "a", "\n\n",
+    "a 1_0 2", "\u2028x 1 2", "a 1 2 # b", "x 1 2\na 0 1",
+]  # fmt: skip
 WRONG_SIDES = [0, -1, LARGEST + 1, 1.5, math.nan, math.inf]
 
 
@@ -76,3 +82,17 @@ def test_a_file_of_sizes_that_is_not_there(name, zipped, tmp_path):
         path = shutil.make_archive(str(tmp_path / "set"), "zip", path)
     with pytest.raises(MissingFileError, match=f"^{name}: image_meta names a file that"):
         OpenImagesExtractor(str(path), image_meta=name)
+
+
+@pytest.mark.parametrize("before", ["", "# <image name> <height> <width>\n\n", "z 5 6\n"])
+@pytest.mark.parametrize("line", ODD_LINES, ids=ascii)
+def test_lines_read_together_are_those_read_one_by_one(line, before, monkeypatch):
+    def found():
+        try:
+            return dict(image_meta_from_text((before + line).encode(), "f"))
+        except FormatError as error:
+            return error.row
+
+    together = found()
+    monkeypatch.setattr(image_sizes, "_plain_image_meta", lambda data: None)
+    assert together == found()
