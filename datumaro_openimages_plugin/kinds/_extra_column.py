@@ -143,13 +143,14 @@ def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) 
         return annotation
     attributes, extra = dict(annotation.attributes), {}
     # A box that lies straight is a plain box.
-    straight = attributes.get("rotation") == 0 and annotation.type is AnnotationType.bbox
+    rotation = attributes.get("rotation")
+    straight = annotation.type is AnnotationType.bbox and is_json(rotation) and rotation == 0
     for name, value in annotation.attributes.items():
         if name == "rotation" and (straight or "rotation" in with_columns):
             if straight:
                 del attributes[name]
-        elif name == EXTRA_ATTRIBUTE and value == _row(annotation).get(EXTRA_COLUMN):
-            pass  # shown by an import
+        elif name == EXTRA_ATTRIBUTE and _is_shown(annotation, value):
+            pass
         elif name not in with_columns:
             if is_json(value):
                 # Where it has a column that imports show on request only, it goes there too.
@@ -171,6 +172,11 @@ def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) 
     elif _had_extra(annotation) and annotation.origin.dataset.keep_attributes:
         attributes[EXTRA_ATTRIBUTE] = ""
     return annotation.wrap(attributes=attributes)
+
+
+def _is_shown(annotation: Any, value: Any) -> bool:
+    """Whether an import shows the column as this attribute."""
+    return isinstance(value, str) and value == _row(annotation).get(EXTRA_COLUMN)
 
 
 #: Attribute -> column, of those that imports show on request only.

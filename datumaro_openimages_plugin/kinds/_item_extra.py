@@ -24,7 +24,7 @@ def packed(item: Any) -> dict[str, Any]:
     attributes, kept = dict(item.attributes), {}
     row = _row(item) if attributes else {}
     for name, value in item.attributes.items():
-        if name in IMAGE and value == row.get(IMAGE[name]):
+        if name in IMAGE and isinstance(value, str) and value == row.get(IMAGE[name]):
             continue  # shown by an import
         if name not in _ELSEWHERE and is_json(value):
             kept[name] = plain(value)

@@ -35,7 +35,8 @@ EXTRA = {EXTRA_ATTRIBUTE: EXTRA_COLUMN}
 
 def is_machine(annotation: Any) -> bool:
     """Whether a label is one of a classifier."""
-    return bool(annotation.attributes.get("source") == MACHINE)
+    source = annotation.attributes.get("source")
+    return isinstance(source, str) and source == MACHINE
 
 
 def from_rows(

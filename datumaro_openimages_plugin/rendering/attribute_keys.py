@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
+from numbers import Real
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -131,7 +132,7 @@ class AttributeKeys:
                 if name not in self._known
                 and name not in self._columns
                 # CVAT gives every box one; a turned box does not come here.
-                and not (name == "rotation" and value == 0)
+                and not (name == "rotation" and isinstance(value, Real) and value == 0)
             ]
             texts, values = self._texts(attributes)
         except ValueError as error:

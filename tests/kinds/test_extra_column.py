@@ -282,6 +282,23 @@ def test_what_json_cannot_hold_is_counted(picture, tmp_path, caplog):
     assert "'b' attributes of label annotations: 1 not written" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda **options: Label(0, **options),
+        lambda **options: Bbox(1, 2, 9, 8, label=0, **options),
+        lambda **options: a_mask(label=0, **options),
+    ],
+)
+@pytest.mark.parametrize("name", ["a", "rotation", "source", "extra_column"])
+def test_arrays_are_counted_whatever_they_are_called(name, made, picture, tmp_path, caplog):
+    attributes = {name: np.array([1, 2]), "c": 1}
+    (found,) = there_and_back([made(attributes=attributes)], picture, tmp_path)
+    assert found.attributes["c"] == 1 and name not in found.attributes
+    if name in ("a", "rotation"):
+        assert f"'{name}' attributes of " in caplog.text
+
+
 def test_captions_keep_the_keys_that_their_loader_knows(picture, tmp_path, caplog):
     there_and_back([Caption("a cat", attributes={"mood": "calm"})], picture, tmp_path)
     assert "'mood' attributes of captions: 1 not written" in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import oi_files
 import pytest
 from datumaro.components.annotation import Bbox, Label
@@ -69,6 +70,13 @@ def test_what_json_cannot_hold_is_counted(picture, tmp_path, caplog):
     assert read(export(made, tmp_path / "o")).attributes == {"c": 1}
     for name in "ab":
         assert f"'{name}' attributes of items: 1 not written" in caplog.text
+
+
+def test_an_array_may_be_called_like_a_column(picture, tmp_path):
+    made = dataset_of(an_item(picture, license=np.array([1, 2]), c=1))
+    out = export(made, tmp_path / "o")
+    assert read(out).attributes == {"c": 1}
+    assert next(rows(out, "image"))["License"] == "[1 2]"
 
 
 @pytest.mark.parametrize("keep", [False, True])
