@@ -33,7 +33,8 @@ def item_size(item: DatasetItem) -> tuple[int, int] | None:
             if found is not None:
                 return found
         size = media.size
-        if size is not None:
+        # One without pixels has nothing that places could be fractions of.
+        if size is not None and size[0] > 0 and size[1] > 0:
             return int(size[0]), int(size[1])
     origin = getattr(item, "origin", None)
     return None if origin is None else origin.size

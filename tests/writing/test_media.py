@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from datumaro.components.dataset import Dataset
 
-from datumaro_openimages_plugin._host import DatasetItem, image_from_file
+from datumaro_openimages_plugin._host import Bbox, DatasetItem, Image, image_from_file
 from datumaro_openimages_plugin.errors import SaveError
-from datumaro_openimages_plugin.plugin import OpenImagesExporter
+from datumaro_openimages_plugin.plugin import OpenImagesExporter, OpenImagesExtractor
 
 
 @pytest.fixture
@@ -74,3 +74,23 @@ def test_a_zip_holds_copies(tmp_path, dataset):
         for item in dataset:
             with open(item.media.path, "rb") as file:
                 assert packed.read(f"images/train/{item.id}.jpg") == file.read()
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0, 3)])
+@pytest.mark.parametrize("attributes", [{}, {"source": "x"}])
+def test_a_picture_without_pixels_has_no_size(shape, attributes, tmp_path, caplog):
+    made = getattr(Image, "from_numpy", None) or (lambda data: Image(data=data))
+    items = [
+        DatasetItem(
+            name,
+            subset="train",
+            media=made(data=np.zeros(size, np.uint8)),
+            annotations=[Bbox(1, 1, 2, 2, label=0, attributes=attributes)],
+        )
+        for name, size in (("a", shape), ("b", (4, 8, 3)))
+    ]
+    dataset = Dataset.from_iterable(items, categories=["x"])
+    OpenImagesExporter.convert(dataset, str(tmp_path / "out"))
+    assert "cannot hold boxes on images of unknown size: 1" in caplog.text
+    back = {item.id: len(item.annotations) for item in OpenImagesExtractor(str(tmp_path / "out"))}
+    assert back == {"a": 0, "b": 1}
