@@ -62,6 +62,7 @@ class AttributeKeys:
     def _clear(self) -> None:
         self._keys: list[AttributeKey] = []
         self._numbers = _Numbers(self._add)
+        self._shown: dict[tuple[Any, ...], int] = {}
         self._same_names: dict[tuple[str, ...], dict[Any, int]] = {}
         self._special = np.zeros((0, 3), bool)
 
@@ -108,12 +109,26 @@ class AttributeKeys:
 
     def _number(self, attributes: dict[str, Any]) -> int:
         if not self._columns.keys().isdisjoint(attributes):
-            # A column of any text: equal values of one type may have several, as 0.0 and -0.0.
-            return self._add(attributes)
+            return self._shown_number(attributes)
         try:
             return self._numbers[_flat(attributes)]
         except TypeError:
             return self._add(attributes)
+
+    def _shown_number(self, attributes: dict[str, Any]) -> int:
+        """The number of attributes of which a column has any text: equal values may have several.
+
+        Of plain ones, only zeros have: 0.0 and -0.0.
+        """
+        values = attributes.values()
+        if not _PLAIN.issuperset(map(type, values)):
+            return self._add(attributes)
+        zeros = [value for value in values if type(value) is float and not value]
+        key = (*_flat(attributes), *map(str, zeros))
+        found = self._shown.get(key)
+        if found is None:
+            found = self._shown[key] = self._add(attributes)
+        return found
 
     def _add(self, attributes: dict[str, Any]) -> int:
         self._keys.append(self._key(attributes))
