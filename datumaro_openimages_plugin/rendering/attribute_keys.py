@@ -23,6 +23,9 @@ them."""
 #: Types of values of which equal ones have equal texts in the attribute columns, but for a score
 #: of True.
 _PLAIN = frozenset((bool, int, float, str, type(None)))
+#: Types of values of which equal ones have equal texts in any column. Of floats 0.0 and -0.0 have
+#: two.
+_EXACT = _PLAIN - {float}
 _REMEMBERED = 100_000  # attributes whose texts are remembered
 
 
@@ -62,7 +65,6 @@ class AttributeKeys:
     def _clear(self) -> None:
         self._keys: list[AttributeKey] = []
         self._numbers = _Numbers(self._add)
-        self._shown: dict[tuple[Any, ...], int] = {}
         self._same_names: dict[tuple[str, ...], dict[Any, int]] = {}
         self._special = np.zeros((0, 3), bool)
 
@@ -74,7 +76,7 @@ class AttributeKeys:
         found: list[Any] | None
         try:
             found = self._of_same_names(attributes)
-            if found is None and self._columns.keys().isdisjoint(set().union(*attributes)):
+            if found is None and self._are_exact(attributes):
                 found = [numbers[_flat(one)] for one in attributes]
             elif found is None:
                 found = [self._number(one) for one in attributes]
@@ -107,28 +109,18 @@ class AttributeKeys:
             numbers[one] = self._numbers[_flat(row)]
         return list(map(numbers.__getitem__, values))
 
+    def _are_exact(self, attributes: list[dict[str, Any]]) -> bool:
+        """Whether equal values have equal texts in the columns that take any text."""
+        names = self._columns.keys() & set().union(*attributes)
+        return {type(one[name]) for name in names for one in attributes if name in one} <= _EXACT
+
     def _number(self, attributes: dict[str, Any]) -> int:
-        if not self._columns.keys().isdisjoint(attributes):
-            return self._shown_number(attributes)
+        if not self._are_exact([attributes]):
+            return self._add(attributes)
         try:
             return self._numbers[_flat(attributes)]
         except TypeError:
             return self._add(attributes)
-
-    def _shown_number(self, attributes: dict[str, Any]) -> int:
-        """The number of attributes of which a column has any text: equal values may have several.
-
-        Of plain ones, only zeros have: 0.0 and -0.0.
-        """
-        values = attributes.values()
-        if not _PLAIN.issuperset(map(type, values)):
-            return self._add(attributes)
-        zeros = [value for value in values if type(value) is float and not value]
-        key = (*_flat(attributes), *map(str, zeros))
-        found = self._shown.get(key)
-        if found is None:
-            found = self._shown[key] = self._add(attributes)
-        return found
 
     def _add(self, attributes: dict[str, Any]) -> int:
         self._keys.append(self._key(attributes))

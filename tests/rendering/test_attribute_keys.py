@@ -43,6 +43,16 @@ def test_equal_values_have_their_own_texts_in_further_columns():
     assert [found.extra(number)["Source"] for number in numbers] == list(map(str, values))
 
 
+def test_equal_texts_of_further_columns_are_looked_at_once():
+    found = keys()
+    batch = [{"score": 0.5, "source": source} for source in ("xclick", "auto")] * 50
+    numbers = found.of(batch).tolist()
+    assert numbers[:2] * 50 == numbers == found.of(batch).tolist()
+    one_by_one = [{"source": "auto"}, {"source": 0.0}, {"source": "auto"}, {"source": 0.0}]
+    first, other, again, another = found.of(one_by_one).tolist()
+    assert first == again and other != another
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_batch_is_its_annotations(seed):
     dice = random.Random(seed)
