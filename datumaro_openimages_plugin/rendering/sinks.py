@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from datumaro_openimages_plugin.rendering.row_order import RowOrder
 from datumaro_openimages_plugin.rendering.row_places import RowPlaces
-from datumaro_openimages_plugin.tables.row_text import RowText, field_count
+from datumaro_openimages_plugin.tables.quotes import field_count
+from datumaro_openimages_plugin.tables.row_text import RowText
 
 if TYPE_CHECKING:
     from datumaro_openimages_plugin.annotations.origin import Origin

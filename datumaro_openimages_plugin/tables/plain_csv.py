@@ -7,7 +7,6 @@ a row, and parts of it can be read by themselves.
 from __future__ import annotations
 
 import io
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from pyarrow import csv as pacsv
 
 from datumaro_openimages_plugin.tables.columns import ARROW_TYPES, Collector, Column
 from datumaro_openimages_plugin.tables.lent import batches
+from datumaro_openimages_plugin.tables.quotes import QuotedFile
 
 __all__ = ["BOM", "MOST_THREADS", "PlainCsv", "part_bounds"]
 
@@ -29,7 +29,6 @@ MOST_THREADS = 8
 _BLOCK = 1 << 20  # bytes read at once
 _LOOK = 1 << 16  # bytes looked at for a line end, and for quotes
 _LEAST = 2 << 20  # bytes that are worth a thread
-_LINE_END = re.compile(rb"[\r\n]")
 BOM = b"\xef\xbb\xbf"
 
 ReadAt = Callable[[int, int], bytes]
@@ -61,7 +60,7 @@ class PlainCsv:
         Args:
             opened: Gives the file; called again where a first try cannot be trusted.
         """
-        collector, file = self._collector(), _Quotes(opened())
+        collector, file = self._collector(), QuotedFile(opened())
         try:
             for batch in self._batches(file, threads=True):
                 self._add(batch, collector)
@@ -71,10 +70,10 @@ class PlainCsv:
             if not file.are_cut:
                 raise
         if file.are_cut:
-            collector, file = self._collector(), _Quotes(opened())
+            collector, file = self._collector(), QuotedFile(opened())
             for batch in self._batches(file, threads=True, careful=True):
                 self._add(batch, collector)
-        if file.are_open:
+        if file.stay_open():
             # Arrow takes all behind a quote that stays open for a part of its field.
             raise pa.ArrowInvalid("a quote is open or misplaced")
         return collector
@@ -172,37 +171,6 @@ def part_bounds(read_at: ReadAt, start: int, end: int, threads: int) -> list[int
             return None
         bounds.append(at)
     return [*bounds, end]
-
-
-class _Quotes:
-    """A file that Arrow reads; notes how the quotes in it lie.
-
-    Args:
-        file: The file.
-
-    Attributes:
-        are_open: Whether those read so far are odd in number.
-        are_cut: Whether they were so at a line end where Arrow may cut: the first or the last one
-            of what was read at once.
-    """
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self.are_open = self.are_cut = False
-
-    def read(self, size: int) -> bytes:
-        data: bytes = self._file.read(size)
-        # Whether there is one is found ten times as fast as how many there are.
-        if self.are_open or b'"' in data:
-            first = _LINE_END.search(data)
-            last = max(data.rfind(b"\n"), data.rfind(b"\r"))
-            at = 0
-            for end in (last if first is None else first.start(), last):
-                self.are_open ^= bool(data.count(b'"', at, end + 1) & 1)
-                self.are_cut |= self.are_open and end >= 0
-                at = end + 1
-            self.are_open ^= bool(data.count(b'"', at) & 1)
-        return data
 
 
 class _Range(io.RawIOBase):

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.tables.quotes import are_plain, quoted_values
 from datumaro_openimages_plugin.tables.row_spans import RowSpans
 
 __all__ = ["RowText"]
@@ -138,7 +139,7 @@ class RowText:
                 row=row + 1,
                 value=raw[error.start : error.start + 16],
             ) from None
-        return text.split(",") if '"' not in text else _quoted_values(text)
+        return text.split(",") if '"' not in text else quoted_values(text)
 
     def _row_offsets(self) -> np.ndarray:
         """(n + 1,) int64: where each row's bytes begin; found when first asked for."""
@@ -197,7 +198,7 @@ def row_starts(file: BinaryIO, start: int, quoted: bool = True) -> np.ndarray:
             # Whether a count is odd is all that matters, so it may overflow; wider numbers would
             # take eight times the block.
             inside = (np.cumsum(data == 34, dtype=np.uint8) + quotes) & 1
-            if not _quotes_are_plain(data, inside):
+            if not are_plain(data, inside):
                 return _without_empty(file, _starts_one_by_one(file, start))
             quotes = int(inside[-1])
             at = at[inside[at] == 0]
@@ -210,23 +211,6 @@ def row_starts(file: BinaryIO, start: int, quoted: bool = True) -> np.ndarray:
 
 
 _STARTS_BLOCK = 16 << 20
-_BESIDE_QUOTES = np.zeros(256, bool)  # what a quote that opens or closes a field stands beside
-_BESIDE_QUOTES[list(b',\r\n"')] = True
-
-
-def _quotes_are_plain(data: np.ndarray, inside: np.ndarray) -> bool:
-    """Whether all quotes of a block, which ends with a line, are at the ends of fields.
-
-    Args:
-        data: (n,) uint8.
-        inside: (n,) 1 from an opening quote on, 0 from a closing one on.
-    """
-    at = np.flatnonzero(data == 34)
-    opening = inside[at] == 1
-    before = at[opening & (at > 0)] - 1
-    after = at[~opening & (at < len(data) - 1)] + 1
-    return bool(_BESIDE_QUOTES[data[before]].all() and _BESIDE_QUOTES[data[after]].all())
-
 
 #: A field, and what ends it: after the closing quote, and without an opening one, quotes are text.
 _FIELD = re.compile(rb'(?:"[^"]*(?:""[^"]*)*(?:"|\Z))?[^,\r\n]*(,|\r\n|\r|\n|\Z)')
@@ -251,33 +235,6 @@ def _starts_one_by_one(file: BinaryIO, start: int) -> np.ndarray:
     if starts[-1] != base + at:  # the last row ends in a comma
         starts.append(base + at)
     return np.array(starts, np.int64)
-
-
-#: A field: what is in its quotes, what stands behind or without them, and what ends it.
-_VALUE = re.compile(r'(?:"([^"]*(?:""[^"]*)*)(?:"|\Z))?([^,]*)(,|\Z)')
-
-
-def field_count(line: bytes) -> int:
-    """How many fields a row has."""
-    if b'"' in line:
-        return len(_quoted_values(line.decode("utf-8", "replace")))
-    return line.count(b",") + 1
-
-
-def _quoted_values(text: str) -> list[str]:
-    """The fields of a row with quotes, as Python's reader gives them.
-
-    That one refuses long fields, and NULs in some versions.
-    """
-    values = []
-    at, more = 0, True
-    while more:
-        field = _VALUE.match(text, at)
-        assert field is not None  # the pattern matches any text
-        quoted, rest, end = field.groups()
-        values.append(rest if quoted is None else quoted.replace('""', '"') + rest)
-        at, more = field.end(), bool(end)
-    return values
 
 
 def _without_empty(file: BinaryIO, starts: np.ndarray) -> np.ndarray:

@@ -179,8 +179,16 @@ def test_blocks_that_end_inside_quotes_are_read_anew(block, tmp_path, monkeypatc
 @pytest.mark.parametrize("before", [0, 3])
 def test_a_quote_that_stays_open_takes_no_rows_away(before, tmp_path):
     rows = PLAIN * before + PLAIN.replace("plain", '"plain') + PLAIN * 5
-    with pytest.raises(FormatError, match="is a quote open or misplaced"):
-        read(noted(tmp_path, rows))
+    for text in (rows, PLAIN.replace("plain", 'a 5" disk') + rows):
+        with pytest.raises(FormatError, match="is a quote open or misplaced"):
+            read(noted(tmp_path, text))
+
+
+def test_quotes_inside_of_a_field_are_text(tmp_path):
+    rows = [PLAIN.replace("plain", note) for note in ('a 5" disk', 'a "', '"a ""b"', "", '"')]
+    rows[-1] = PLAIN.replace("plain", '"c"')
+    table = noted(tmp_path, "".join(rows))
+    assert len(read(table)[0]) == len(rows) == table.count
 
 
 def test_a_byte_order_mark_below_the_header_is_no_text(tmp_path):
