@@ -129,7 +129,7 @@ class MediaIndex:
         """Folders of a subset under other names: ``TRAIN``, ``val``, ``train_0``.
 
         Those of archives come last, and of them first the one that is for ids with this first
-        digit.
+        character, if it is a digit.
         """
         if subset not in self._ranked:
             lower = subset.lower()
@@ -138,6 +138,7 @@ class MediaIndex:
             self._related[subset] = sorted(related, key=lambda p: ("/" in p[0], p))
             self._ranked[subset] = {}
         ranked = self._ranked[subset]
+        digit = digit if digit in _DIGITS else ""
         if digit not in ranked:
             of_digit = sorted(self._related[subset], key=lambda p: (bool(p[1]), p[1] != digit))
             ranked[digit] = [folder for folder, _ in of_digit]

@@ -69,7 +69,7 @@ class ItemMaker:
         self.count_made(len(numbers))
 
     def batches(self) -> Iterator[np.ndarray]:
-        """The numbers of all images, as many together as there are rows of made together."""
+        """The numbers of all images, as many together as `make_batch` makes at once."""
         for start in range(0, len(self._images), _BATCH):
             yield np.arange(start, min(start + _BATCH, len(self._images)))
 

@@ -62,3 +62,11 @@ def test_folders_of_a_subset_by_their_names(subset):
     found._folders = []  # what looks into folders of other subsets, too
     assert [found.image(str(n), subset) for n in range(5)] == [*names[:4], None]
     assert index("val_0/5.jpg", "val_5/5.jpg").image("5", subset) == "val_5/5.jpg"
+
+
+def test_the_ranks_of_folders_are_as_few_as_digits():
+    found = index("train_0/a.jpg", "train_f/f.jpg")
+    for number in range(200):
+        found.image(chr(0x4E00 + number), "train")
+    assert found.image("f", "train") == "train_f/f.jpg"
+    assert len(found._ranked["train"]) == 2
