@@ -12,7 +12,7 @@ from datumaro.components.annotation import AnnotationType
 from datumaro.components.dataset import Dataset
 from rich_data import bytes_below, read, rows, save
 
-from datumaro_openimages_plugin.errors import FormatError
+from datumaro_openimages_plugin.errors import FormatError, OptionError
 from datumaro_openimages_plugin.plugin import OpenImagesExtractor
 
 CLASSES = '/m/0,Ball\n/m/1,"One, first"\n/m/2,Ball\n/m/3,Three\n/m/4,Ünïcödé\n'
@@ -76,7 +76,7 @@ def test_display_names(root):
 
 
 def test_another_choice_is_refused(root):
-    with pytest.raises(FormatError, match="label_names"):
+    with pytest.raises(OptionError, match="label_names"):
         OpenImagesExtractor(str(root), label_names="mid")
 
 
