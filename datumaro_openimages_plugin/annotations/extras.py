@@ -20,6 +20,7 @@ __all__ = [
     "column_text",
     "columns_over",
     "shown",
+    "text_or_none",
 ]
 
 #: The attribute in which an export brings what a row's column of ours holds; the column's name.
@@ -86,3 +87,11 @@ def column_text(attribute: str, value: Any) -> str:
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise ValueError(f"has {attribute} with a NUL or a lone surrogate")
     return text
+
+
+def text_or_none(attribute: str, value: Any) -> str | None:
+    """What `column_text` gives, None where the text cannot stand in a row."""
+    try:
+        return column_text(attribute, value)
+    except ValueError:
+        return None

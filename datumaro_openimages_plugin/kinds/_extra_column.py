@@ -29,6 +29,7 @@ from datumaro_openimages_plugin.annotations.extras import (
     EXTRA_ATTRIBUTE,
     EXTRA_COLUMN,
     column_text,
+    text_or_none,
 )
 from datumaro_openimages_plugin.annotations.shapes import rotation_deg
 from datumaro_openimages_plugin.annotations.values import (
@@ -155,7 +156,7 @@ def pack(annotation: Any, groups: Mapping[int, int], *, ordinary: bool = False) 
             if is_json(value):
                 # Where it has a column that imports show on request only, it goes there too.
                 extra[name] = plain(attributes[name])
-                if name not in _SHOWN_ON_REQUEST:
+                if name not in _SHOWN_ON_REQUEST or text_or_none(name, value) is None:
                     del attributes[name]
         elif is_json(value) and not _comes_back(name, value):
             extra[name] = plain(value)
@@ -286,7 +287,7 @@ def _is_as_read(name: str, attributes: Mapping[str, Any], row: Mapping[str, str]
 
 def _agrees(name: str, value: Any, row: Mapping[str, str]) -> bool:
     if name in _SHOWN_ON_REQUEST:
-        shown = "" if value is None else str(value)
+        shown = text_or_none(name, value) or ""
         return row.get(_SHOWN_ON_REQUEST[name], shown) == shown
     if name not in _COLUMNS:
         return True

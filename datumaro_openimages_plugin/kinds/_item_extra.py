@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from datumaro_openimages_plugin.annotations.extra_json import dumped, is_json, parsed, plain
-from datumaro_openimages_plugin.annotations.extras import EXTRA_ATTRIBUTE, EXTRA_COLUMN, IMAGE
+from datumaro_openimages_plugin.annotations.extras import (
+    EXTRA_ATTRIBUTE,
+    EXTRA_COLUMN,
+    IMAGE,
+    text_or_none,
+)
 from datumaro_openimages_plugin.kinds import KINDS
 
 __all__ = ["is_unseen", "packed", "unpack"]
@@ -23,12 +28,14 @@ def packed(item: Any) -> dict[str, Any]:
     """The attributes of an item, those without a column as the one of the column ``Extra``."""
     attributes, kept = dict(item.attributes), {}
     row = _row(item) if attributes else {}
+    taken_back = _kept(row.get(EXTRA_COLUMN)) or {}
     for name, value in item.attributes.items():
-        if name in IMAGE and isinstance(value, str) and value == row.get(IMAGE[name]):
-            continue  # shown by an import
+        is_shown = name in IMAGE and isinstance(value, str) and value == row.get(IMAGE[name])
+        if is_shown and name not in taken_back:
+            continue
         if name not in _ELSEWHERE and is_json(value):
             kept[name] = plain(value)
-            if name not in _SHOWN:
+            if name not in _SHOWN or text_or_none(name, value) is None:
                 del attributes[name]
     attributes.pop(EXTRA_ATTRIBUTE, None)
     if kept:
@@ -47,19 +54,27 @@ def unpack(item: Any, *, imported: bool = True) -> None:
     """
     row = _row(item) if _has_column(item) else {}
     text = row.get(EXTRA_COLUMN)
-    if not text:
-        return
-    try:
-        kept = parsed(text).get("attributes", {})
-    except ValueError:  # of another tool: an import that was not asked to did not look at it
+    kept = _kept(text)
+    if kept is None:
         return
     if item.attributes.get(EXTRA_ATTRIBUTE) == text:
         del item.attributes[EXTRA_ATTRIBUTE]  # what it says is shown itself
     for name, value in kept.items():
-        column_text = "" if value is None else str(value)
-        agrees = name not in _SHOWN or row.get(_SHOWN[name], column_text) == column_text
+        written = text_or_none(name, value) or ""
+        agrees = name not in _SHOWN or row.get(_SHOWN[name], written) == written
         if agrees and (imported or name not in item.attributes):
             item.attributes[name] = value
+
+
+def _kept(text: str | None) -> dict[str, Any] | None:
+    """The attributes that a field keeps; None where there is no field of ours."""
+    if not text:
+        return None
+    try:
+        attributes: dict[str, Any] = parsed(text).get("attributes", {})
+    except ValueError:  # of another tool: an import that was not asked to did not look at it
+        return None
+    return attributes
 
 
 def is_unseen(item: Any) -> bool:

@@ -6,6 +6,7 @@ place where the class is; a point is no centre of a thing either.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,8 @@ ANSWERS = ("yes", "no", "unsure")
 #: Attribute -> column of the votes.
 VOTES = {"yes_votes": "YesVotes", "no_votes": "NoVotes", "unsure_votes": "UnsureVotes"}
 
+_VOTES = re.compile("[0-9]{1,9}")
+
 ATTRIBUTES = frozenset(("estimated_yes_no", "text_label", *VOTES))
 EXTRA = {"source": "Source", EXTRA_ATTRIBUTE: EXTRA_COLUMN}
 
@@ -93,7 +96,7 @@ def votes(text: str) -> int | None:
         ValueError: It is no whole number from 0.
     """
     value = text.strip()
-    if value and not (value.isascii() and value.isdigit() and len(value) < 10):
+    if value and not _VOTES.fullmatch(value):
         raise ValueError("is not a whole number from 0")
     return int(value) if value else None
 
@@ -237,7 +240,7 @@ def votes_text(name: str, value: Any) -> str:
     """
     if value is None or value == "":
         return ""
-    if isinstance(value, bool) or not str(value).isdigit():
+    if isinstance(value, bool) or not _VOTES.fullmatch(str(value)):
         raise ValueError(f"has {name} {value!r}, which is not a whole number from 0")
     return str(value)
 

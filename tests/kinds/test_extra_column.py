@@ -299,6 +299,16 @@ def test_arrays_are_counted_whatever_they_are_called(name, made, picture, tmp_pa
         assert f"'{name}' attributes of " in caplog.text
 
 
+@pytest.mark.parametrize("name", ["source", "clicks"])
+@pytest.mark.parametrize("value", ["\ud800", "a\0b"], ids=ascii)
+def test_texts_that_no_row_holds_are_kept(name, value, picture, tmp_path):
+    found = [Label(0), Bbox(1, 2, 9, 8, label=0), a_mask(label=0), Points([3, 4], label=0)]
+    found = [annotation.wrap(attributes={name: value}) for annotation in found]
+    for number in range(2):
+        found = there_and_back(found, picture, tmp_path / str(number))
+        assert [annotation.attributes[name] for annotation in found] == [value] * 4
+
+
 def test_captions_keep_the_keys_that_their_loader_knows(picture, tmp_path, caplog):
     there_and_back([Caption("a cat", attributes={"mood": "calm"})], picture, tmp_path)
     assert "'mood' attributes of captions: 1 not written" in caplog.text

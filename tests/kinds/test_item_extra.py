@@ -50,6 +50,16 @@ def test_an_attribute_comes_back(name, annotations, picture, tmp_path):
     assert type(item.attributes[name]) is type(value)
 
 
+@pytest.mark.parametrize("more", [{}, {"frame": 3}])
+@pytest.mark.parametrize("value", ["cc-by", "", "\ud800", "a\0b"], ids=ascii)
+def test_a_column_of_its_own_takes_nothing_back(value, more, picture, tmp_path):
+    made, wanted = dataset_of(an_item(picture, license=value, **more)), {"license": value, **more}
+    for number in range(3):
+        item = read(export(made, tmp_path / str(number)))
+        assert item.attributes == wanted
+        made = dataset_of(item)
+
+
 def test_only_when_it_is_asked_for(picture, tmp_path, caplog):
     made = dataset_of(an_item(picture, frame=3))
     out = export(made, tmp_path / "o")

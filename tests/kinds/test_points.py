@@ -165,7 +165,14 @@ def test_a_malformed_row_is_named(row, column, tmp_path):
 
 @pytest.mark.parametrize(
     ("attribute", "value"),
-    [("estimated_yes_no", "maybe"), ("estimated_yes_no", 1), ("no_votes", -1), ("no_votes", True)],
+    [
+        ("estimated_yes_no", "maybe"),
+        ("estimated_yes_no", 1),
+        ("no_votes", -1),
+        ("no_votes", 10**9),
+        ("no_votes", "²"),
+        ("no_votes", True),
+    ],
 )
 def test_values_without_a_text_are_refused(attribute, value, tmp_path):
     dataset = read(write(tmp_path / "in", files()))
