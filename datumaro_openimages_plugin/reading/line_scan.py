@@ -15,7 +15,7 @@ from datumaro_openimages_plugin.tables.tables import CsvTable
 
 __all__ = ["LineScan", "keys_of_ids"]
 
-_BLOCK = 16 << 20  # bytes looked at together
+_BLOCK = 2 << 20  # bytes looked at together; what is made of them fits into a cache
 _FEW = 6  # one of so many rows is few
 _DIGITS = 16
 _BITS = 18

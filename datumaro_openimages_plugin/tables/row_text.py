@@ -210,7 +210,7 @@ def row_starts(file: BinaryIO, start: int, quoted: bool = True) -> np.ndarray:
     return _without_empty(file, starts)
 
 
-_STARTS_BLOCK = 16 << 20
+_STARTS_BLOCK = 2 << 20  # what is made of it fits into a cache
 
 #: A field, and what ends it: after the closing quote, and without an opening one, quotes are text.
 _FIELD = re.compile(rb'(?:"[^"]*(?:""[^"]*)*(?:"|\Z))?[^,\r\n]*(,|\r\n|\r|\n|\Z)')
