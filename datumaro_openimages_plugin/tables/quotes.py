@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["QuotedFile", "are_plain", "field_count", "quoted_values", "stay_open"]
+__all__ = ["FIELD", "QuotedFile", "are_plain", "field_count", "quoted_values", "stay_open"]
 
 _LINE_END = re.compile(rb"[\r\n]")
-#: A field: what ends its quotes, nothing where they stay open, and what ends it.
-_FIELD = re.compile(rb'(?:"[^"]*(?:""[^"]*)*("|\Z))?[^,\r\n]*(?:,|\r\n|\r|\n|\Z)')
+#: A field: what ends its quotes, nothing where they stay open, and what ends it. After the closing
+#: quote, and without an opening one, quotes are text.
+FIELD = re.compile(rb'(?:"[^"]*(?:""[^"]*)*("|\Z))?[^,\r\n]*(,|\r\n|\r|\n|\Z)')
 #: A field: what is in its quotes, what stands behind or without them, and what ends it.
 _VALUE = re.compile(r'(?:"([^"]*(?:""[^"]*)*)(?:"|\Z))?([^,]*)(,|\Z)')
 _BESIDE_QUOTES = np.zeros(256, bool)  # what a quote that opens or closes a field stands beside
@@ -40,7 +41,7 @@ def stay_open(rows: bytes) -> bool:
         return bool(inside[-1])
     at = 0
     while at < len(rows):
-        field = _FIELD.match(rows, at)
+        field = FIELD.match(rows, at)
         assert field is not None  # the pattern matches any text
         if field[1] == b"":
             return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import os
-import re
 import weakref
 from array import array
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from datumaro_openimages_plugin.errors import FormatError
-from datumaro_openimages_plugin.tables.quotes import are_plain, quoted_values
+from datumaro_openimages_plugin.tables.quotes import FIELD, are_plain, quoted_values
 from datumaro_openimages_plugin.tables.row_spans import RowSpans
 
 __all__ = ["RowText"]
@@ -212,9 +211,6 @@ def row_starts(file: BinaryIO, start: int, quoted: bool = True) -> np.ndarray:
 
 _STARTS_BLOCK = 2 << 20  # what is made of it fits into a cache
 
-#: A field, and what ends it: after the closing quote, and without an opening one, quotes are text.
-_FIELD = re.compile(rb'(?:"[^"]*(?:""[^"]*)*(?:"|\Z))?[^,\r\n]*(,|\r\n|\r|\n|\Z)')
-
 
 def _starts_one_by_one(file: BinaryIO, start: int) -> np.ndarray:
     """What `row_starts` gives, field by field: for files with quotes where none belong."""
@@ -225,12 +221,12 @@ def _starts_one_by_one(file: BinaryIO, start: int) -> np.ndarray:
         block = file.read(max(_STARTS_BLOCK, len(body) - at))
         base, at, body = base + at, 0, body[at:] + block
         while at < len(body):
-            field = _FIELD.match(body, at)
+            field = FIELD.match(body, at)
             assert field is not None  # the pattern matches any text
             if block and field.end() == len(body):
                 break  # it may go on in the next block
             at = field.end()
-            if field[1] != b",":
+            if field[2] != b",":
                 starts.append(base + at)
     if starts[-1] != base + at:  # the last row ends in a comma
         starts.append(base + at)
