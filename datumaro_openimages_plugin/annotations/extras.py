@@ -19,6 +19,7 @@ __all__ = [
     "IMAGE",
     "column_text",
     "columns_over",
+    "is_text",
     "shown",
     "text_or_none",
 ]
@@ -84,9 +85,14 @@ def column_text(attribute: str, value: Any) -> str:
         ValueError: The text cannot stand in a row.
     """
     text = "" if value is None else str(value)
-    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if not is_text(text):
         raise ValueError(f"has {attribute} with a NUL or a lone surrogate")
     return text
+
+
+def is_text(text: str) -> bool:
+    """Whether a table takes a text: without NUL and lone surrogates, which are no characters."""
+    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
 
 
 def text_or_none(attribute: str, value: Any) -> str | None:

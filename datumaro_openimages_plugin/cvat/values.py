@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from datumaro_openimages_plugin._host import DatasetItem, ItemTransform
+from datumaro_openimages_plugin.annotations.extras import is_text
 from datumaro_openimages_plugin.cvat.specs import AttributeSpec
 
 __all__ = ["HandedOver", "fitted", "is_storable"]
@@ -53,7 +54,7 @@ def fitted(value: Any, attribute: AttributeSpec) -> Any:
 def is_storable(value: Any, longest: int = _LONGEST) -> bool:
     """Whether CVAT's tables take a value as text: not too long, without what is no character."""
     text = str(value)
-    return len(text) <= longest and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+    return len(text) <= longest and is_text(text)
 
 
 class HandedOver(ItemTransform):  # type: ignore[misc]
